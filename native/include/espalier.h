@@ -1,0 +1,167 @@
+// The C ABI of libespalier: every function, its shapes, layouts and errors.
+//
+// Conventions
+//   * Matrices are row-major. A `pitch` is the distance between two rows, in elements, and is at least the row's
+//     length. All floating-point matrices are IEEE fp32 unless a function says otherwise.
+//   * A packed batch holds T tokens of B sequences, one after the other, without padding. `offsets` has B+1 entries:
+//     sequence b owns rows offsets[b] .. offsets[b+1]-1; offsets[0] = 0 and offsets[B] = T.
+//   * Every function that can fail returns an esp_status. On a status other than ESP_OK, esp_last_error() gives the
+//     reason for this thread. No function throws, exits or prints.
+//   * The caller has checked shapes, ranges and aliasing (see dev.espalier.backend.Ops): the functions below trust
+//     what they are given. Outputs may not overlap inputs except where a function says that they may.
+//   * Results do not depend on the number of threads, on the other sequences of a batch, or on timing.
+//   * Every function may be called from several threads at once, except that an object must not be destroyed while
+//     another call uses it. Destroying a null pointer does nothing.
+#ifndef ESPALIER_H
+#define ESPALIER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(_WIN32)
+#define ESP_API __declspec(dllexport)
+#else
+#define ESP_API __attribute__((visibility("default")))
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define ESP_ABI_VERSION 1
+
+typedef int32_t esp_status;
+enum {
+  ESP_OK = 0,
+  ESP_INVALID_ARGUMENT = 1,
+  ESP_OUT_OF_MEMORY = 2,
+  ESP_UNSUPPORTED = 3,  // this machine or this build cannot do it
+  ESP_INTERNAL = 4
+};
+
+// Instruction sets of the CPU backend, in ascending order.
+enum { ESP_ISA_PORTABLE = 0, ESP_ISA_AVX2 = 1, ESP_ISA_AVX512 = 2, ESP_ISA_AVX512_VNNI = 3, ESP_ISA_COUNT = 4 };
+
+// Activations, by the names of Hugging Face's ACT2FN.
+enum {
+  ESP_GELU = 0,               // x * (1 + erf(x / sqrt(2))) / 2
+  ESP_GELU_NEW = 1,           // x * (1 + tanh(sqrt(2/pi) * (x + 0.044715 x^3))) / 2
+  ESP_GELU_PYTORCH_TANH = 2,  // the same formula
+  ESP_GELU_FAST = 3,          // x * (1 + tanh(0.7978845608 * x * (1 + 0.044715 x^2))) / 2
+  ESP_QUICK_GELU = 4,         // x * sigmoid(1.702 x)
+  ESP_RELU = 5,
+  ESP_SILU = 6,  // x * sigmoid(x), also called swish
+  ESP_TANH = 7
+};
+
+enum { ESP_POOL_MEAN = 0, ESP_POOL_CLS = 1, ESP_POOL_MAX = 2 };
+
+// Storage of a linear weight.
+enum { ESP_F32 = 0 };
+
+typedef struct esp_backend esp_backend;  // an instruction set with its thread pool
+typedef struct esp_weight esp_weight;    // one packed linear layer: weight [N,K] and bias [N]
+typedef struct esp_heads esp_heads;      // which attention heads exist, and how wide each is
+
+// ---- library and machine -------------------------------------------------------------------------------------------
+
+// ESP_ABI_VERSION of the library that was loaded.
+ESP_API int32_t esp_abi_version(void);
+
+// The reason of the last failure on this thread; "" if none. Valid until the thread's next failure.
+ESP_API const char* esp_last_error(void);
+
+// 1 if both this build and this machine have the instruction set, else 0.
+ESP_API int32_t esp_isa_available(int32_t isa);
+
+// "portable", "avx2", "avx512", "avx512-vnni"; "" for any other number.
+ESP_API const char* esp_isa_name(int32_t isa);
+
+// Peak of one core's fused multiply-adds, measured over about `milliseconds`: independent FMA chains in registers with
+// the instruction set `isa`. `threads` threads run it at once; *gflops is their sum.
+ESP_API esp_status esp_measure_peak_f32(int32_t isa, int32_t threads, int32_t milliseconds, double* gflops);
+
+// ---- backends and memory -------------------------------------------------------------------------------------------
+
+// A CPU backend with `threads` >= 1 threads in all (callers included: a pool of threads-1 workers helps whoever calls).
+// At most `threads` threads work at any time, however many callers there are: calls beyond that run on their caller alone.
+// ESP_UNSUPPORTED if esp_isa_available(isa) is 0.
+ESP_API esp_status esp_backend_create(int32_t isa, int32_t threads, esp_backend** out);
+ESP_API void esp_backend_destroy(esp_backend* backend);
+
+// `bytes` of zeroed memory, aligned to 64 bytes (large blocks on huge pages where the system grants them).
+ESP_API esp_status esp_alloc(esp_backend* backend, int64_t bytes, void** out);
+ESP_API void esp_free(esp_backend* backend, void* memory);
+
+// ---- weights -------------------------------------------------------------------------------------------------------
+
+// An empty linear layer with weight [n,k], zeros at first, and bias [n], zeros at first. n, k >= 1.
+ESP_API esp_status esp_weight_create(esp_backend* backend, int32_t n, int32_t k, int32_t dtype, esp_weight** out);
+ESP_API void esp_weight_destroy(esp_weight* weight);
+
+// Packs rows first .. first+count-1 of the weight from values [count,k], contiguous.
+ESP_API esp_status esp_weight_set_rows(esp_weight* weight, int32_t first, int32_t count, const float* values);
+
+// Sets bias[first .. first+count-1].
+ESP_API esp_status esp_weight_set_bias(esp_weight* weight, int32_t first, int32_t count, const float* values);
+
+// Bytes that the packed weight and its bias occupy.
+ESP_API int64_t esp_weight_bytes(const esp_weight* weight);
+
+// Heads 0..count-1; head h has query and key width qk_width[h] >= 1, value width v_width[h] >= 1 and the softmax scale
+// scale[h]. They fix the columns of qkv: all queries side by side, then all keys, then all values, so that qkv has
+// 2*sum(qk_width) + sum(v_width) columns and the context has sum(v_width). count >= 0.
+ESP_API esp_status esp_heads_create(esp_backend* backend, int32_t count, const int32_t* qk_width,
+                                    const int32_t* v_width, const float* scale, esp_heads** out);
+ESP_API void esp_heads_destroy(esp_heads* heads);
+
+// ---- ops: each has a file of its name under native/src/cpu ---------------------------------------------------------
+
+// y[t,:] = layernorm(word[ids[t],:] + type[types[t],:] + position[positions[t],:]) * gamma + beta
+// word [V,columns], type [.,columns], position [.,columns] contiguous   ids, types, positions [rows]   y [rows,columns]
+ESP_API esp_status esp_embed_layernorm(esp_backend* backend, const int32_t* ids, const int32_t* types,
+                                       const int32_t* positions, int64_t rows, int64_t columns, const float* word,
+                                       const float* type, const float* position, const float* gamma, const float* beta,
+                                       float eps, float* y, int64_t y_pitch);
+
+// y[t,n] = sum_k x[t,k] * w[n,k] + b[n]     x [rows,K], y [rows,N]
+ESP_API esp_status esp_linear(esp_backend* backend, const float* x, int64_t x_pitch, int64_t rows,
+                              const esp_weight* weight, float* y, int64_t y_pitch);
+
+// y = activation(x)     x, y [rows,columns], y may be x
+ESP_API esp_status esp_activation(esp_backend* backend, int32_t activation, const float* x, int64_t x_pitch,
+                                  int64_t rows, int64_t columns, float* y, int64_t y_pitch);
+
+// y = linear(activation(linear(x, w_in)), w_out), by row blocks: [rows,intermediate] never exists as a whole.
+// Same bits as esp_linear, esp_activation, esp_linear.
+ESP_API esp_status esp_feed_forward(esp_backend* backend, const float* x, int64_t x_pitch, int64_t rows,
+                                    const esp_weight* w_in, int32_t activation, const esp_weight* w_out, float* y,
+                                    int64_t y_pitch);
+
+// y[t,:] = layernorm(x[t,:] + r[t,:]) * gamma + beta     r may be null (no residual); y may be x or r
+ESP_API esp_status esp_add_layernorm(esp_backend* backend, const float* x, int64_t x_pitch, const float* r,
+                                     int64_t r_pitch, int64_t rows, int64_t columns, const float* gamma,
+                                     const float* beta, float eps, float* y, int64_t y_pitch);
+
+// For each sequence and head: context = softmax(q k^T * scale) v over the sequence's own keys.
+// qkv [T, 2*sum(qk)+sum(v)]   offsets [sequences+1]   context [T, sum(v)]
+// key_mask [T] or null: a key whose byte is 0 is not attended to; a sequence whose keys are all masked gives zeros.
+ESP_API esp_status esp_attention(esp_backend* backend, const float* qkv, int64_t qkv_pitch, int64_t sequences,
+                                 const int32_t* offsets, const uint8_t* key_mask, const esp_heads* heads,
+                                 float* context, int64_t context_pitch);
+
+// The softmax itself, for one sequence of `length` tokens whose first row is qkv: p[h,i,j], [heads,length,length]
+// contiguous. For diagnosis: same arithmetic as esp_attention, not its speed.
+ESP_API esp_status esp_attention_probabilities(esp_backend* backend, const float* qkv, int64_t qkv_pitch,
+                                               int64_t length, const uint8_t* key_mask, const esp_heads* heads,
+                                               float* p);
+
+// y[b,:] = mean, first row or column-wise maximum of sequence b's rows, then divided by its L2 norm (at least 1e-12) if
+// `normalize` is not 0. x [T,columns]   y [sequences,columns]. Every sequence has at least one token.
+ESP_API esp_status esp_pool(esp_backend* backend, int32_t pooling, int32_t normalize, const float* x, int64_t x_pitch,
+                            int64_t columns, int64_t sequences, const int32_t* offsets, float* y, int64_t y_pitch);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
