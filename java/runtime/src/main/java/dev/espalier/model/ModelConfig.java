@@ -1,0 +1,44 @@
+package dev.espalier.model;
+
+import java.util.List;
+import java.util.Map;
+import java.util.SortedMap;
+import java.util.SortedSet;
+
+/**
+ * The part of {@code config.json} that decides what a BERT encoder computes.
+ *
+ * @param architectures as the file lists them, e.g. {@code BertModel}; may be empty
+ * @param vocabSize rows of the word embeddings
+ * @param hiddenSize columns of every hidden state
+ * @param layers number of encoder layers
+ * @param heads original number of attention heads of every layer, before pruning
+ * @param intermediateSize columns inside the feed-forward part
+ * @param activation of the feed-forward part
+ * @param maxPositions rows of the position embeddings: the longest sequence
+ * @param typeVocabSize rows of the token type embeddings
+ * @param layerNormEps added to the variance in every LayerNorm
+ * @param prunedHeads layer index to the original indices of the heads that were removed; layers without are absent
+ * @param labels class names by id, from {@code id2label}; empty if the file names none
+ * @param problemType {@code problem_type} as the file has it, or null
+ */
+public record ModelConfig(
+    List<String> architectures,
+    int vocabSize,
+    int hiddenSize,
+    int layers,
+    int heads,
+    int intermediateSize,
+    Activation activation,
+    int maxPositions,
+    int typeVocabSize,
+    double layerNormEps,
+    SortedMap<Integer, SortedSet<Integer>> prunedHeads,
+    Map<Integer, String> labels,
+    String problemType) {
+
+  /** Width of one unpruned head: {@code hiddenSize / heads}. */
+  public int headSize() {
+    return hiddenSize / heads;
+  }
+}
