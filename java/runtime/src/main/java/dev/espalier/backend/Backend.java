@@ -1,0 +1,94 @@
+package dev.espalier.backend;
+
+import dev.espalier.model.Activation;
+import dev.espalier.model.Pooling;
+import dev.espalier.tensor.Embeddings;
+import dev.espalier.tensor.HeadLayout;
+import dev.espalier.tensor.Heads;
+import dev.espalier.tensor.LayerNorm;
+import dev.espalier.tensor.Linear;
+import dev.espalier.tensor.PackedBatch;
+import dev.espalier.tensor.Tensor;
+
+/**
+ * Where the arithmetic happens. A backend trusts its arguments: {@link Ops} has checked them. It packs weights, owns
+ * memory, and computes each op into a tensor that it is given. Fused ops are default methods composed of primitives:
+ * that composition defines what a backend that overrides them has to compute.
+ *
+ * <p>Thread-safe, as long as each {@link Workspace} and its tensors are used by one thread at a time and nothing is closed
+ * while in use. No result depends on the rest of the batch or on the number of threads.
+ */
+public interface Backend extends AutoCloseable {
+  /** {@code java} or {@code cpu}. */
+  String name();
+
+  /** One line for people: name, instruction set or device, threads. */
+  String description();
+
+  /** How many forward passes may run at once without taking each other's processors. */
+  int lanes();
+
+  /** Packs a linear layer: weight [outputs, inputs] by rows, bias [outputs]. */
+  Linear linear(int outputs, int inputs, RowSource weight, float[] bias);
+
+  /** Packs gain and offset, both [columns]. */
+  LayerNorm layerNorm(float[] gamma, float[] beta, float epsilon);
+
+  /** Packs the tables word [vocabSize, columns], type [typeVocabSize, columns], position [maxPositions, columns]. */
+  Embeddings embeddings(
+      int vocabSize,
+      RowSource word,
+      int typeVocabSize,
+      RowSource type,
+      int maxPositions,
+      RowSource position,
+      int columns);
+
+  Heads heads(HeadLayout layout);
+
+  /** Memory for the temporaries that {@code plan} foresees. */
+  Workspace workspace(WorkspacePlan plan);
+
+  /** {@code y = layernorm(word[id] + type[type] + position[position])}, y [T, columns]. */
+  void embedLayerNorm(PackedBatch batch, Embeddings tables, LayerNorm norm, Tensor y);
+
+  /** {@code y = x W^T + b}, x [rows, K], y [rows, N]. */
+  void linear(Tensor x, Linear w, Tensor y);
+
+  /** {@code y = activation(x)}; y may be x. */
+  void activation(Activation activation, Tensor x, Tensor y);
+
+  /** {@code y = layernorm(x + r)}; r may be null; y may be x or r. */
+  void addLayerNorm(Tensor x, Tensor r, LayerNorm norm, Tensor y);
+
+  /** {@code context = softmax(q k^T scale) v} for each sequence and head; qkv and context as {@link HeadLayout} says. */
+  void attention(Tensor qkv, PackedBatch batch, Heads heads, Tensor context);
+
+  /** Every sequence's rows to one: y [B, columns]; divided by its L2 norm (at least 1e-12) if asked. */
+  void pool(Tensor x, PackedBatch batch, Pooling pooling, boolean normalize, Tensor y);
+
+  /** The attention probabilities of sequence {@code b}: [heads, length, length], for diagnosis. */
+  float[] attentionProbabilities(Tensor qkv, PackedBatch batch, int b, Heads heads);
+
+  /** Whether {@link #feedForward} is overridden, and so needs no room for the intermediate tensor. */
+  default boolean fusesFeedForward() {
+    return false;
+  }
+
+  /** {@code y = output(activation(intermediate(x)))}, x and y [rows, H]. */
+  default void feedForward(Tensor x, FeedForward w, Tensor y, Workspace workspace) {
+    Tensor f = workspace.allocate(x.rows(), w.intermediate().outputs());
+    linear(x, w.intermediate(), f);
+    activation(w.activation(), f, f);
+    linear(f, w.output(), y);
+  }
+
+  /** Copies x row by row, without any pitch, to {@code target[offset..]}. */
+  void download(Tensor x, float[] target, int offset);
+
+  /** Copies rows of {@code source}, contiguous from {@code offset}, into x. */
+  void upload(float[] source, int offset, Tensor x);
+
+  @Override
+  void close();
+}

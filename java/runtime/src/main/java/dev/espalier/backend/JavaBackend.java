@@ -1,0 +1,292 @@
+package dev.espalier.backend;
+
+import dev.espalier.backend.JavaWeights.Dense;
+import dev.espalier.backend.JavaWeights.JavaHeads;
+import dev.espalier.backend.JavaWeights.Norm;
+import dev.espalier.backend.JavaWeights.Tables;
+import dev.espalier.model.Activation;
+import dev.espalier.model.Pooling;
+import dev.espalier.tensor.Embeddings;
+import dev.espalier.tensor.HeadLayout;
+import dev.espalier.tensor.Heads;
+import dev.espalier.tensor.LayerNorm;
+import dev.espalier.tensor.Linear;
+import dev.espalier.tensor.PackedBatch;
+import dev.espalier.tensor.Tensor;
+
+/**
+ * The reference: plain Java, fp32 tensors, double accumulators, one thread, no tricks. Every other backend is held
+ * against it.
+ */
+public final class JavaBackend implements Backend {
+  @Override
+  public String name() {
+    return "java";
+  }
+
+  @Override
+  public String description() {
+    return "java (reference, 1 thread)";
+  }
+
+  @Override
+  public int lanes() {
+    return Runtime.getRuntime().availableProcessors();
+  }
+
+  @Override
+  public Linear linear(int outputs, int inputs, RowSource weight, float[] bias) {
+    float[] values = new float[Math.multiplyExact(outputs, inputs)];
+    weight.read(0, outputs, values);
+    return new Dense(outputs, inputs, values, bias.clone());
+  }
+
+  @Override
+  public LayerNorm layerNorm(float[] gamma, float[] beta, float epsilon) {
+    return new Norm(gamma.clone(), beta.clone(), epsilon);
+  }
+
+  @Override
+  public Embeddings embeddings(
+      int vocabSize,
+      RowSource word,
+      int typeVocabSize,
+      RowSource type,
+      int maxPositions,
+      RowSource position,
+      int columns) {
+    return new Tables(
+        vocabSize,
+        typeVocabSize,
+        maxPositions,
+        columns,
+        table(vocabSize, columns, word),
+        table(typeVocabSize, columns, type),
+        table(maxPositions, columns, position));
+  }
+
+  private static float[] table(int rows, int columns, RowSource source) {
+    float[] values = new float[Math.multiplyExact(rows, columns)];
+    source.read(0, rows, values);
+    return values;
+  }
+
+  @Override
+  public Heads heads(HeadLayout layout) {
+    return new JavaHeads(layout);
+  }
+
+  @Override
+  public Workspace workspace(WorkspacePlan plan) {
+    return new Workspace() {
+      @Override
+      public void reset() {}
+
+      @Override
+      public Tensor allocate(int rows, int columns) {
+        return new JavaTensor(new float[Math.multiplyExact(rows, columns)], rows, columns);
+      }
+
+      @Override
+      public long bytes() {
+        return 0;
+      }
+
+      @Override
+      public void close() {}
+    };
+  }
+
+  @Override
+  public void embedLayerNorm(PackedBatch batch, Embeddings tables, LayerNorm norm, Tensor y) {
+    Tables e = (Tables) tables;
+    int h = e.columns();
+    double[] row = new double[h];
+    for (int t = 0; t < batch.tokens(); t++) {
+      for (int c = 0; c < h; c++) {
+        row[c] =
+            (double) e.word()[batch.id(t) * h + c]
+                + e.type()[batch.type(t) * h + c]
+                + e.position()[batch.position(t) * h + c];
+      }
+      normalize(row, (Norm) norm, values(y), t * h);
+    }
+  }
+
+  @Override
+  public void linear(Tensor x, Linear w, Tensor y) {
+    Dense d = (Dense) w;
+    float[] in = values(x);
+    float[] out = values(y);
+    int k = d.inputs();
+    int n = d.outputs();
+    for (int t = 0; t < x.rows(); t++) {
+      for (int o = 0; o < n; o++) {
+        double sum = d.bias()[o];
+        for (int i = 0; i < k; i++) {
+          sum += (double) in[t * k + i] * d.weight()[o * k + i];
+        }
+        out[t * n + o] = (float) sum;
+      }
+    }
+  }
+
+  @Override
+  public void activation(Activation activation, Tensor x, Tensor y) {
+    float[] in = values(x);
+    float[] out = values(y);
+    for (int i = 0; i < in.length; i++) {
+      out[i] = (float) JavaMath.activate(activation, in[i]);
+    }
+  }
+
+  @Override
+  public void addLayerNorm(Tensor x, Tensor r, LayerNorm norm, Tensor y) {
+    int h = x.columns();
+    float[] in = values(x);
+    double[] row = new double[h];
+    for (int t = 0; t < x.rows(); t++) {
+      for (int c = 0; c < h; c++) {
+        row[c] = in[t * h + c] + (r == null ? 0.0 : values(r)[t * h + c]);
+      }
+      normalize(row, (Norm) norm, values(y), t * h);
+    }
+  }
+
+  /** {@code out[at..] = (row - mean) / sqrt(variance + eps) * gamma + beta}, the variance over N, in two passes. */
+  private static void normalize(double[] row, Norm norm, float[] out, int at) {
+    double mean = 0;
+    for (double v : row) {
+      mean += v;
+    }
+    mean /= row.length;
+    double variance = 0;
+    for (double v : row) {
+      variance += (v - mean) * (v - mean);
+    }
+    variance /= row.length;
+    double scale = 1 / Math.sqrt(variance + norm.epsilon());
+    for (int c = 0; c < row.length; c++) {
+      out[at + c] = (float) ((row[c] - mean) * scale * norm.gamma()[c] + norm.beta()[c]);
+    }
+  }
+
+  @Override
+  public void attention(Tensor qkv, PackedBatch batch, Heads heads, Tensor context) {
+    HeadLayout layout = heads.layout();
+    float[] in = values(qkv);
+    float[] out = values(context);
+    int pitch = layout.qkvColumns();
+    int contextPitch = layout.vColumns();
+    for (int b = 0; b < batch.sequences(); b++) {
+      int first = batch.offset(b);
+      int length = batch.length(b);
+      double[] p = new double[length];
+      int q = 0;
+      int v = 0;
+      for (HeadLayout.Head head : layout.heads()) {
+        for (int i = 0; i < length; i++) {
+          probabilities(in, pitch, first, length, i, q, layout.qkColumns() + q, head, p);
+          for (int c = 0; c < head.vWidth(); c++) {
+            double sum = 0;
+            for (int j = 0; j < length; j++) {
+              sum += p[j] * in[(first + j) * pitch + 2 * layout.qkColumns() + v + c];
+            }
+            out[(first + i) * contextPitch + v + c] = (float) sum;
+          }
+        }
+        q += head.qkWidth();
+        v += head.vWidth();
+      }
+    }
+  }
+
+  /** Row i of one head's softmax: {@code p[j]} over the sequence's own keys. */
+  private static void probabilities(
+      float[] in, int pitch, int first, int length, int i, int q, int k, HeadLayout.Head head, double[] p) {
+    double max = Double.NEGATIVE_INFINITY;
+    for (int j = 0; j < length; j++) {
+      double sum = 0;
+      for (int c = 0; c < head.qkWidth(); c++) {
+        sum += (double) in[(first + i) * pitch + q + c] * in[(first + j) * pitch + k + c];
+      }
+      p[j] = sum * head.scale();
+      max = Math.max(max, p[j]);
+    }
+    double total = 0;
+    for (int j = 0; j < length; j++) {
+      p[j] = Math.exp(p[j] - max);
+      total += p[j];
+    }
+    for (int j = 0; j < length; j++) {
+      p[j] /= total;
+    }
+  }
+
+  @Override
+  public float[] attentionProbabilities(Tensor qkv, PackedBatch batch, int b, Heads heads) {
+    HeadLayout layout = heads.layout();
+    int length = batch.length(b);
+    float[] result = new float[layout.heads().size() * length * length];
+    double[] p = new double[length];
+    int q = 0;
+    int at = 0;
+    for (HeadLayout.Head head : layout.heads()) {
+      for (int i = 0; i < length; i++) {
+        probabilities(
+            values(qkv), layout.qkvColumns(), batch.offset(b), length, i, q, layout.qkColumns() + q, head, p);
+        for (int j = 0; j < length; j++) {
+          result[at++] = (float) p[j];
+        }
+      }
+      q += head.qkWidth();
+    }
+    return result;
+  }
+
+  @Override
+  public void pool(Tensor x, PackedBatch batch, Pooling pooling, boolean normalize, Tensor y) {
+    int h = x.columns();
+    float[] in = values(x);
+    float[] out = values(y);
+    double[] row = new double[h];
+    for (int b = 0; b < batch.sequences(); b++) {
+      for (int c = 0; c < h; c++) {
+        double v = in[batch.offset(b) * h + c];
+        for (int t = batch.offset(b) + 1; pooling != Pooling.CLS && t < batch.offset(b + 1); t++) {
+          v = pooling == Pooling.MEAN ? v + in[t * h + c] : Math.max(v, in[t * h + c]);
+        }
+        row[c] = pooling == Pooling.MEAN ? v / batch.length(b) : v;
+      }
+      double norm = normalize ? Math.max(l2(row), 1e-12) : 1;
+      for (int c = 0; c < h; c++) {
+        out[b * h + c] = (float) (row[c] / norm);
+      }
+    }
+  }
+
+  private static double l2(double[] row) {
+    double sum = 0;
+    for (double v : row) {
+      sum += v * v;
+    }
+    return Math.sqrt(sum);
+  }
+
+  @Override
+  public void download(Tensor x, float[] target, int offset) {
+    System.arraycopy(values(x), 0, target, offset, values(x).length);
+  }
+
+  @Override
+  public void upload(float[] source, int offset, Tensor x) {
+    System.arraycopy(source, offset, values(x), 0, values(x).length);
+  }
+
+  private static float[] values(Tensor x) {
+    return ((JavaTensor) x).values();
+  }
+
+  @Override
+  public void close() {}
+}

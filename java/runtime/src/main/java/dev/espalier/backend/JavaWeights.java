@@ -1,0 +1,68 @@
+package dev.espalier.backend;
+
+import dev.espalier.tensor.DType;
+import dev.espalier.tensor.Embeddings;
+import dev.espalier.tensor.HeadLayout;
+import dev.espalier.tensor.Heads;
+import dev.espalier.tensor.LayerNorm;
+import dev.espalier.tensor.Linear;
+
+/** The weights of {@link JavaBackend}: plain arrays, left to the garbage collector. */
+final class JavaWeights {
+  private JavaWeights() {}
+
+  /** weight [outputs, inputs], bias [outputs]. */
+  record Dense(int outputs, int inputs, float[] weight, float[] bias) implements Linear {
+    @Override
+    public DType dtype() {
+      return DType.F32;
+    }
+
+    @Override
+    public long bytes() {
+      return 4L * (weight.length + bias.length);
+    }
+
+    @Override
+    public void close() {}
+  }
+
+  record Norm(float[] gamma, float[] beta, float epsilon) implements LayerNorm {
+    @Override
+    public int columns() {
+      return gamma.length;
+    }
+
+    @Override
+    public long bytes() {
+      return 8L * gamma.length;
+    }
+
+    @Override
+    public void close() {}
+  }
+
+  /** Row-major tables, [rows, columns] each. */
+  record Tables(
+      int vocabSize,
+      int typeVocabSize,
+      int maxPositions,
+      int columns,
+      float[] word,
+      float[] type,
+      float[] position)
+      implements Embeddings {
+    @Override
+    public long bytes() {
+      return 4L * (word.length + type.length + position.length);
+    }
+
+    @Override
+    public void close() {}
+  }
+
+  record JavaHeads(HeadLayout layout) implements Heads {
+    @Override
+    public void close() {}
+  }
+}

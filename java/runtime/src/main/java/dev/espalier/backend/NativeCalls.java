@@ -1,0 +1,30 @@
+package dev.espalier.backend;
+
+import dev.espalier.BackendUnavailableException;
+import dev.espalier.EspalierException;
+import dev.espalier.bindings.Espalier;
+
+/** Turns the status of a native call into an exception. */
+final class NativeCalls {
+  private NativeCalls() {}
+
+  /**
+   * @throws BackendUnavailableException if this machine or build cannot do what was asked
+   * @throws EspalierException if native memory ran out, and for any other failure
+   */
+  static void check(int status) {
+    if (status != Espalier.ESP_OK) {
+      throw failure(status, Espalier.esp_last_error());
+    }
+  }
+
+  private static RuntimeException failure(int status, String reason) {
+    return switch (status) {
+      case Espalier.ESP_UNSUPPORTED -> new BackendUnavailableException(reason);
+      case Espalier.ESP_OUT_OF_MEMORY ->
+          new EspalierException(reason + "; lower the token budget or the number of models");
+      case Espalier.ESP_INVALID_ARGUMENT -> new IllegalArgumentException(reason);
+      default -> new EspalierException("native call failed with status " + status + ": " + reason);
+    };
+  }
+}

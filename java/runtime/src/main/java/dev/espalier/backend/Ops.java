@@ -1,0 +1,172 @@
+package dev.espalier.backend;
+
+import dev.espalier.InvalidInputException;
+import dev.espalier.model.Activation;
+import dev.espalier.model.Pooling;
+import dev.espalier.tensor.Embeddings;
+import dev.espalier.tensor.HeadLayout;
+import dev.espalier.tensor.Heads;
+import dev.espalier.tensor.LayerNorm;
+import dev.espalier.tensor.Linear;
+import dev.espalier.tensor.PackedBatch;
+import dev.espalier.tensor.Tensor;
+
+/**
+ * The ops of the forward pass on one backend and workspace: checks every shape, takes room for the result, and hands over
+ * to the backend, which trusts. One thread at a time.
+ */
+public final class Ops {
+  private final Backend backend;
+  private final Workspace workspace;
+
+  public Ops(Backend backend, Workspace workspace) {
+    this.backend = backend;
+    this.workspace = workspace;
+  }
+
+  public Backend backend() {
+    return backend;
+  }
+
+  /** Begins a forward pass: every tensor handed out before is void. */
+  public void reset() {
+    workspace.reset();
+  }
+
+  /**
+   * {@code layernorm(word[id] + type[type] + position[position])}: [T, H].
+   *
+   * @throws InvalidInputException if an id, a token type or a sequence's length is outside its table
+   */
+  public Tensor embedLayerNorm(PackedBatch batch, Embeddings tables, LayerNorm norm) {
+    same("embed_layernorm", "the tables have", tables.columns(), "the norm expects", norm.columns());
+    checkTokens(batch, tables);
+    Tensor y = workspace.allocate(batch.tokens(), tables.columns());
+    backend.embedLayerNorm(batch, tables, norm, y);
+    return y;
+  }
+
+  /** {@code x W^T + b}: [rows, outputs]. */
+  public Tensor linear(Tensor x, Linear w) {
+    same("linear", "x has", x.columns(), "weight expects", w.inputs());
+    Tensor y = workspace.allocate(x.rows(), w.outputs());
+    backend.linear(x, w, y);
+    return y;
+  }
+
+  /** {@code activation(x)}, in place. */
+  public Tensor activation(Activation activation, Tensor x) {
+    backend.activation(activation, x, x);
+    return x;
+  }
+
+  /** {@code softmax(q k^T scale) v} for each sequence and head: [T, sum of value widths]. */
+  public Tensor attention(Tensor qkv, PackedBatch batch, Heads heads) {
+    HeadLayout layout = heads.layout();
+    same("attention", "qkv has", qkv.columns(), "the heads expect", layout.qkvColumns());
+    sameRows("attention", "qkv", qkv, batch);
+    Tensor context = workspace.allocate(qkv.rows(), layout.vColumns());
+    backend.attention(qkv, batch, heads, context);
+    return context;
+  }
+
+  /** {@code layernorm(x + r)}: [rows, H]. */
+  public Tensor addLayerNorm(Tensor x, Tensor r, LayerNorm norm) {
+    same("add_layernorm", "x has", x.columns(), "the norm expects", norm.columns());
+    same("add_layernorm", "x has", x.columns(), "the residual has", r.columns());
+    if (x.rows() != r.rows()) {
+      throw new InvalidInputException(
+          "add_layernorm: x has " + x.rows() + " rows, the residual has " + r.rows());
+    }
+    Tensor y = workspace.allocate(x.rows(), x.columns());
+    backend.addLayerNorm(x, r, norm, y);
+    return y;
+  }
+
+  /** {@code output(activation(intermediate(x)))}: [rows, outputs]; [rows, I] is never whole where the backend fuses. */
+  public Tensor feedForward(Tensor x, FeedForward w) {
+    same("feed_forward", "x has", x.columns(), "the intermediate weight expects", w.intermediate().inputs());
+    same(
+        "feed_forward",
+        "the intermediate weight gives",
+        w.intermediate().outputs(),
+        "the output weight expects",
+        w.output().inputs());
+    Tensor y = workspace.allocate(x.rows(), w.output().outputs());
+    backend.feedForward(x, w, y, workspace);
+    return y;
+  }
+
+  /** One row a sequence: [B, H], each divided by its L2 norm if {@code normalize}. */
+  public Tensor pool(Tensor x, PackedBatch batch, Pooling pooling, boolean normalize) {
+    sameRows("pool", "x", x, batch);
+    Tensor y = workspace.allocate(batch.sequences(), x.columns());
+    backend.pool(x, batch, pooling, normalize, y);
+    return y;
+  }
+
+  /** The attention probabilities of sequence {@code b}: [heads, length, length], for diagnosis. */
+  public float[] attentionProbabilities(Tensor qkv, PackedBatch batch, int b, Heads heads) {
+    same(
+        "attention_probabilities",
+        "qkv has",
+        qkv.columns(),
+        "the heads expect",
+        heads.layout().qkvColumns());
+    sameRows("attention_probabilities", "qkv", qkv, batch);
+    return backend.attentionProbabilities(qkv, batch, b, heads);
+  }
+
+  /** The values of x, row by row. */
+  public float[] toArray(Tensor x) {
+    float[] values = new float[Math.multiplyExact(x.rows(), x.columns())];
+    backend.download(x, values, 0);
+    return values;
+  }
+
+  /** A tensor [rows, columns] with these values. */
+  public Tensor fromArray(float[] values, int rows, int columns) {
+    if (values.length != (long) rows * columns) {
+      throw new InvalidInputException(
+          "tensor: [" + rows + ", " + columns + "] needs " + (long) rows * columns + " values, got " + values.length);
+    }
+    Tensor x = workspace.allocate(rows, columns);
+    backend.upload(values, 0, x);
+    return x;
+  }
+
+  private static void checkTokens(PackedBatch batch, Embeddings tables) {
+    for (int b = 0; b < batch.sequences(); b++) {
+      if (batch.length(b) > tables.maxPositions()) {
+        throw new InvalidInputException(
+            "sequence " + b + " has " + batch.length(b) + " tokens, the model has positions for "
+                + tables.maxPositions() + "; truncate it");
+      }
+      for (int t = batch.offset(b); t < batch.offset(b + 1); t++) {
+        if (batch.id(t) < 0 || batch.id(t) >= tables.vocabSize()) {
+          throw new InvalidInputException(
+              "sequence " + b + ", position " + batch.position(t) + ": token id " + batch.id(t)
+                  + " is outside the vocabulary of " + tables.vocabSize());
+        }
+        if (batch.type(t) < 0 || batch.type(t) >= tables.typeVocabSize()) {
+          throw new InvalidInputException(
+              "sequence " + b + ", position " + batch.position(t) + ": token type " + batch.type(t)
+                  + " is outside the model's " + tables.typeVocabSize() + " token types");
+        }
+      }
+    }
+  }
+
+  private static void same(String op, String left, int a, String right, int b) {
+    if (a != b) {
+      throw new InvalidInputException(op + ": " + left + " " + a + " columns, " + right + " " + b);
+    }
+  }
+
+  private static void sameRows(String op, String name, Tensor x, PackedBatch batch) {
+    if (x.rows() != batch.tokens()) {
+      throw new InvalidInputException(
+          op + ": " + name + " has " + x.rows() + " rows, the batch has " + batch.tokens() + " tokens");
+    }
+  }
+}

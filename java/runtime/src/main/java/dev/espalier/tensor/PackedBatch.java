@@ -1,0 +1,146 @@
+package dev.espalier.tensor;
+
+import dev.espalier.InvalidInputException;
+import java.util.Arrays;
+
+/**
+ * The tokens of several sequences, one after the other, without padding: T tokens, B sequences. Sequence {@code b} owns
+ * tokens {@code offset(b)} to {@code offset(b + 1)}. Immutable.
+ */
+public final class PackedBatch {
+  private final int[] ids;
+  private final int[] types;
+  private final int[] positions;
+  private final int[] offsets;
+  private final int longest;
+
+  private PackedBatch(int[] ids, int[] types, int[] offsets) {
+    this.ids = ids;
+    this.types = types;
+    this.offsets = offsets;
+    this.positions = new int[ids.length];
+    int max = 0;
+    for (int b = 0; b + 1 < offsets.length; b++) {
+      max = Math.max(max, offsets[b + 1] - offsets[b]);
+      for (int t = offsets[b]; t < offsets[b + 1]; t++) {
+        positions[t] = t - offsets[b];
+      }
+    }
+    this.longest = max;
+  }
+
+  /** A batch of sequences given as one array of ids each, all of token type 0. */
+  public static PackedBatch of(int[]... sequences) {
+    Builder builder = new Builder();
+    for (int[] s : sequences) {
+      builder.add(s, null, 0, s.length);
+    }
+    return builder.build();
+  }
+
+  /** Number of tokens, T. */
+  public int tokens() {
+    return ids.length;
+  }
+
+  /** Number of sequences, B. */
+  public int sequences() {
+    return offsets.length - 1;
+  }
+
+  /** The first token of sequence {@code b}; {@code offset(sequences())} is {@link #tokens()}. */
+  public int offset(int b) {
+    return offsets[b];
+  }
+
+  public int length(int b) {
+    return offsets[b + 1] - offsets[b];
+  }
+
+  /** Length of the longest sequence; 0 for an empty batch. */
+  public int longest() {
+    return longest;
+  }
+
+  public int id(int token) {
+    return ids[token];
+  }
+
+  public int type(int token) {
+    return types[token];
+  }
+
+  /** The token's place within its sequence, from 0. */
+  public int position(int token) {
+    return positions[token];
+  }
+
+  /** Token ids [T]; a copy. */
+  public int[] ids() {
+    return ids.clone();
+  }
+
+  /** The four arrays without a copy, for backends only: nobody may write to them. */
+  public void read(Reader reader) {
+    reader.accept(ids, types, positions, offsets);
+  }
+
+  /** Sees a batch's own arrays. */
+  @FunctionalInterface
+  public interface Reader {
+    void accept(int[] ids, int[] types, int[] positions, int[] offsets);
+  }
+
+  /** Collects sequences; not thread-safe. */
+  public static final class Builder {
+    private int[] ids = new int[256];
+    private int[] types = new int[256];
+    private int[] offsets = new int[17];
+    private int tokens;
+    private int sequences;
+
+    /**
+     * Appends the sequence {@code ids[from..to)}.
+     *
+     * @param types token types in the same places, or null for all 0
+     * @throws InvalidInputException if the sequence is empty
+     */
+    public Builder add(int[] ids, int[] types, int from, int to) {
+      if (to <= from) {
+        throw new InvalidInputException(
+            "sequence " + sequences + " has no tokens; a text has at least [CLS] and [SEP]");
+      }
+      int count = to - from;
+      if (tokens + count > this.ids.length) {
+        int capacity = Math.max(2 * this.ids.length, tokens + count);
+        this.ids = Arrays.copyOf(this.ids, capacity);
+        this.types = Arrays.copyOf(this.types, capacity);
+      }
+      System.arraycopy(ids, from, this.ids, tokens, count);
+      if (types != null) {
+        System.arraycopy(types, from, this.types, tokens, count);
+      }
+      tokens += count;
+      if (++sequences == offsets.length) {
+        offsets = Arrays.copyOf(offsets, 2 * offsets.length);
+      }
+      offsets[sequences] = tokens;
+      return this;
+    }
+
+    public int tokens() {
+      return tokens;
+    }
+
+    public int sequences() {
+      return sequences;
+    }
+
+    public PackedBatch build() {
+      return new PackedBatch(
+          Arrays.copyOf(ids, tokens),
+          Arrays.copyOf(types, tokens),
+          Arrays.copyOf(offsets, sequences + 1));
+    }
+  }
+}
