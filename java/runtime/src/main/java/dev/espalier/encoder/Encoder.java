@@ -1,0 +1,150 @@
+package dev.espalier.encoder;
+
+import dev.espalier.backend.Backend;
+import dev.espalier.backend.Ops;
+import dev.espalier.backend.WorkspacePlan;
+import dev.espalier.model.Activation;
+import dev.espalier.model.ModelConfig;
+import dev.espalier.model.Pooling;
+import dev.espalier.tensor.Embeddings;
+import dev.espalier.tensor.LayerNorm;
+import dev.espalier.tensor.Linear;
+import dev.espalier.tensor.PackedBatch;
+import dev.espalier.tensor.Tensor;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * A BERT encoder (Devlin et al. 2019) on one backend: its weights, and the forward pass. What was pruned or quantized is
+ * a property of the weights; the pass is the same for every model.
+ *
+ * <p>Immutable; usable from several threads, each with {@link Ops} of its own. Must not be closed while in use.
+ */
+public final class Encoder implements AutoCloseable {
+  private final ModelConfig config;
+  private final Backend backend;
+  private final Embeddings embeddings;
+  private final LayerNorm embeddingsNorm;
+  private final List<Layer> layers;
+  private final Optional<Linear> pooler;
+
+  Encoder(
+      ModelConfig config,
+      Backend backend,
+      Embeddings embeddings,
+      LayerNorm embeddingsNorm,
+      List<Layer> layers,
+      Optional<Linear> pooler) {
+    this.config = config;
+    this.backend = backend;
+    this.embeddings = embeddings;
+    this.embeddingsNorm = embeddingsNorm;
+    this.layers = List.copyOf(layers);
+    this.pooler = pooler;
+  }
+
+  /**
+   * The hidden states of the last layer, [T, H].
+   *
+   * @param ops whose workspace was planned for at least this many tokens; reset first
+   * @throws dev.espalier.InvalidInputException if a token id, type or sequence length is outside the model's tables
+   */
+  public Tensor forward(Ops ops, PackedBatch batch, EncoderObserver observer) {
+    Tensor x = ops.embedLayerNorm(batch, embeddings, embeddingsNorm);
+    observer.hiddenState(0, x, ops);
+    for (int l = 0; l < layers.size(); l++) {
+      x = layer(ops, l, x, batch, observer);
+      observer.hiddenState(l + 1, x, ops);
+    }
+    return x;
+  }
+
+  /** One layer: x [T, H] to [T, H]. */
+  private Tensor layer(Ops ops, int l, Tensor x, PackedBatch batch, EncoderObserver observer) {
+    Layer w = layers.get(l);
+    Tensor qkv = ops.linear(x, w.qkv());
+    observer.queryKeyValue(l, qkv, batch, w.heads(), ops);
+    Tensor context = ops.attention(qkv, batch, w.heads());
+    Tensor h = ops.addLayerNorm(ops.linear(context, w.attentionOutput()), x, w.attentionNorm());
+    Tensor f = ops.feedForward(h, w.feedForward());
+    return ops.addLayerNorm(f, h, w.outputNorm());
+  }
+
+  /**
+   * BERT's pooler: {@code tanh(W x[CLS] + b)}, [B, H].
+   *
+   * @param x the last hidden states, [T, H]
+   * @throws IllegalStateException if the model has no pooler
+   */
+  public Tensor pooler(Ops ops, Tensor x, PackedBatch batch) {
+    Linear w = pooler.orElseThrow(() -> new IllegalStateException("this model has no pooler"));
+    return ops.activation(Activation.TANH, ops.linear(ops.pool(x, batch, Pooling.CLS, false), w));
+  }
+
+  public boolean hasPooler() {
+    return pooler.isPresent();
+  }
+
+  /** What a task computes from the last hidden states, on the ops of the same pass. */
+  @FunctionalInterface
+  public interface PassEnd {
+    /** Computes from x [T, H]. */
+    void run(Ops ops, Tensor x, PackedBatch batch);
+  }
+
+  /** The temporaries of a forward pass over at most {@code tokens} tokens that ends in a pooling and the pooler. */
+  public WorkspacePlan plan(int tokens) {
+    return plan(
+        tokens,
+        (ops, x, batch) -> {
+          if (hasPooler()) {
+            pooler(ops, x, batch);
+          } else {
+            ops.pool(x, batch, Pooling.CLS, false);
+          }
+        });
+  }
+
+  /** The temporaries of a forward pass over at most {@code tokens} tokens, in any number of sequences. */
+  public WorkspacePlan plan(int tokens, PassEnd end) {
+    PackedBatch.Builder most = new PackedBatch.Builder();
+    for (int t = 0; t < tokens; t++) {
+      most.add(new int[1], null, 0, 1);
+    }
+    PackedBatch batch = most.build();
+    return WorkspacePlan.of(
+        backend, ops -> end.run(ops, forward(ops, batch, EncoderObserver.NONE), batch));
+  }
+
+  public ModelConfig config() {
+    return config;
+  }
+
+  public Backend backend() {
+    return backend;
+  }
+
+  public Embeddings embeddings() {
+    return embeddings;
+  }
+
+  public List<Layer> layers() {
+    return layers;
+  }
+
+  /** Bytes of all weights as packed. */
+  public long bytes() {
+    return embeddings.bytes()
+        + embeddingsNorm.bytes()
+        + layers.stream().mapToLong(Layer::bytes).sum()
+        + pooler.map(Linear::bytes).orElse(0L);
+  }
+
+  @Override
+  public void close() {
+    embeddings.close();
+    embeddingsNorm.close();
+    layers.forEach(Layer::close);
+    pooler.ifPresent(Linear::close);
+  }
+}
