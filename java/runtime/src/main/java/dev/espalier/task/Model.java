@@ -1,0 +1,156 @@
+package dev.espalier.task;
+
+import dev.espalier.ModelFormatException;
+import dev.espalier.backend.Backend;
+import dev.espalier.backend.Backends;
+import dev.espalier.encoder.Encoder;
+import dev.espalier.encoder.EncoderPacker;
+import dev.espalier.encoder.Lanes;
+import dev.espalier.model.EmbeddingSettings;
+import dev.espalier.model.ModelConfig;
+import dev.espalier.model.ModelLoader;
+import dev.espalier.model.ModelSource;
+import dev.espalier.text.WordPieceTokenizer;
+import java.util.Optional;
+
+/**
+ * A model that is ready to run: encoder and tokenizer, loaded on one backend. Load it once, share it, close it.
+ *
+ * <p>Thread-safe. {@link #close} may be called while other threads compute: they finish, later calls throw {@link
+ * IllegalStateException}.
+ */
+public final class Model implements AutoCloseable {
+  private final String name;
+  private final String location;
+  private final Backend backend;
+  private final Encoder encoder;
+  private final Lanes lanes;
+  private final int batchTokens;
+  private final Optional<WordPieceTokenizer> tokenizer;
+  private final Optional<EmbeddingSettings> embeddingSettings;
+  private final Lease lease;
+
+  private Model(ModelSource source, Backend backend, Encoder encoder, int batchTokens) {
+    this.name = source.name();
+    this.location = source.location();
+    this.backend = backend;
+    this.encoder = encoder;
+    this.batchTokens = batchTokens;
+    this.lanes = new Lanes(encoder, encoder.plan(Math.max(batchTokens, encoder.config().maxPositions())));
+    this.tokenizer = source.tokenizer().map(WordPieceTokenizer::load);
+    this.embeddingSettings = source.embedding();
+    this.lease = new Lease("model " + name, this::free);
+  }
+
+  /** {@link #load(String, ModelOptions)} with {@link ModelOptions#DEFAULT}. */
+  public static Model load(String nameOrPath) {
+    return load(nameOrPath, ModelOptions.DEFAULT);
+  }
+
+  /**
+   * Loads a model.
+   *
+   * @param nameOrPath a Hugging Face directory, an ONNX file, a jar that holds one, or a short name such as {@code
+   *     all-minilm-l6-v2} (which needs espalier-hub on the classpath)
+   * @throws dev.espalier.EspalierException a subclass says whether the model was not found, is damaged, asks for what is
+   *     not implemented, or the backend is missing
+   */
+  public static Model load(String nameOrPath, ModelOptions options) {
+    try (ModelSource source = ModelLoader.open(nameOrPath)) {
+      return load(source, options);
+    }
+  }
+
+  /** Loads an opened model, which stays open and may be closed afterwards. */
+  public static Model load(ModelSource source, ModelOptions options) {
+    Backend backend = Backends.create(options.backend(), options.instructionSet(), options.threads());
+    Encoder encoder = null;
+    try {
+      encoder = EncoderPacker.pack(source, backend);
+      return new Model(source, backend, encoder, options.batchTokens());
+    } catch (RuntimeException | Error e) {
+      if (encoder != null) {
+        encoder.close();
+      }
+      backend.close();
+      throw e;
+    }
+  }
+
+  /** What it was asked for by. */
+  public String name() {
+    return name;
+  }
+
+  /** Where it was found. */
+  public String location() {
+    return location;
+  }
+
+  public ModelConfig config() {
+    return encoder.config();
+  }
+
+  /** One line on what computes, e.g. {@code cpu (avx512-vnni, 2 threads)}. */
+  public String backend() {
+    return backend.description();
+  }
+
+  /** The token budget of one forward pass. */
+  public int batchTokens() {
+    return batchTokens;
+  }
+
+  /**
+   * @throws ModelFormatException if the model came without one
+   */
+  public WordPieceTokenizer tokenizer() {
+    return tokenizer.orElseThrow(
+        () ->
+            new ModelFormatException(
+                location + ": no tokenizer.json and no vocab.txt beside the weights; put one there"));
+  }
+
+  /** Pooling, normalisation and maximum length, where the model or its short name tells them. */
+  public Optional<EmbeddingSettings> embeddingSettings() {
+    return embeddingSettings;
+  }
+
+  /** Bytes of the weights as packed. */
+  public long weightBytes() {
+    try (Lease.Use use = use()) {
+      return encoder.bytes();
+    }
+  }
+
+  /** Keeps the model open until the use is closed. */
+  Lease.Use use() {
+    return lease.use();
+  }
+
+  /** The encoder; only inside a {@link #use}. */
+  Encoder encoder() {
+    return encoder;
+  }
+
+  /** Its workspaces; only inside a {@link #use}. */
+  Lanes lanes() {
+    return lanes;
+  }
+
+  public boolean isClosed() {
+    return lease.isClosed();
+  }
+
+  /** Frees the model, after the calls that are under way. Does nothing the second time. */
+  @Override
+  public void close() {
+    lease.close();
+  }
+
+  private void free() {
+    lanes.close();
+    encoder.close();
+    backend.close();
+  }
+}

@@ -1,0 +1,133 @@
+package dev.espalier.task;
+
+import dev.espalier.InvalidInputException;
+import dev.espalier.backend.Ops;
+import dev.espalier.encoder.EncoderObserver;
+import dev.espalier.encoder.Lanes;
+import dev.espalier.model.EmbeddingSettings;
+import dev.espalier.tensor.PackedBatch;
+import dev.espalier.tensor.Tensor;
+import dev.espalier.text.EncodedBatch;
+import java.util.List;
+
+/**
+ * Turns texts into vectors of the model's hidden size, so that texts of like meaning lie close (Reimers and Gurevych
+ * 2019). A text's vector does not depend on the texts beside it, bit for bit.
+ *
+ * <p>Thread-safe. Lives as long as its model, which it does not close.
+ */
+public final class TextEmbedder {
+  private final Model model;
+  private final EmbeddingSettings settings;
+  private final String prompt;
+
+  /** Embeds as the model says. */
+  public TextEmbedder(Model model) {
+    this(model, EmbedOptions.DEFAULT);
+  }
+
+  /**
+   * @throws InvalidInputException if neither the model nor the options say how vectors are made, or the options ask for a
+   *     length or a prompt that the model has not
+   */
+  public TextEmbedder(Model model, EmbedOptions options) {
+    this.model = model;
+    this.settings =
+        options.over(model.embeddingSettings(), model.location(), model.config().maxPositions());
+    this.prompt = settings.defaultPrompt() == null ? "" : prompt(settings);
+  }
+
+  private static String prompt(EmbeddingSettings settings) {
+    String text = settings.prompts().get(settings.defaultPrompt());
+    if (text == null) {
+      throw new InvalidInputException(
+          "prompt \"" + settings.defaultPrompt() + "\" is unknown; the model has " + settings.prompts().keySet());
+    }
+    return text;
+  }
+
+  /** Values of one vector. */
+  public int dimensions() {
+    return model.config().hiddenSize();
+  }
+
+  /** How vectors are made. */
+  public EmbeddingSettings settings() {
+    return settings;
+  }
+
+  /** The vector of one text. */
+  public float[] embed(String text) {
+    return embed(List.of(text))[0];
+  }
+
+  /**
+   * The vectors of texts, in their order. An empty text is a text ({@code [CLS][SEP]}); a longer one than the maximum
+   * length is cut.
+   *
+   * @throws InvalidInputException if a text is null
+   * @throws IllegalStateException if the model is closed
+   */
+  public float[][] embed(List<String> texts) {
+    int h = dimensions();
+    float[][] vectors = new float[texts.size()][h];
+    run(
+        texts,
+        (first, count, values) -> {
+          for (int i = 0; i < count; i++) {
+            System.arraycopy(values, i * h, vectors[first + i], 0, h);
+          }
+        });
+    return vectors;
+  }
+
+  /**
+   * Writes the vectors of texts, row after row, to {@code target[offset ..]}.
+   *
+   * @throws InvalidInputException if a text is null or the target has no room for {@code texts.size() * dimensions()}
+   */
+  public void embed(List<String> texts, float[] target, int offset) {
+    int h = dimensions();
+    if (offset < 0 || offset + (long) texts.size() * h > target.length) {
+      throw new InvalidInputException(
+          "target: " + texts.size() + " vectors of " + h + " values from " + offset + " need "
+              + (offset + (long) texts.size() * h) + " places, it has " + target.length);
+    }
+    run(texts, (first, count, values) -> System.arraycopy(values, 0, target, offset + first * h, count * h));
+  }
+
+  /** Takes the vectors of texts first .. first+count-1, [count, H]. */
+  private interface Sink {
+    void accept(int first, int count, float[] values);
+  }
+
+  private void run(List<String> texts, Sink sink) {
+    try (Lease.Use use = model.use()) {
+      EncodedBatch encoded = model.tokenizer().encodeBatch(prompted(texts), settings.maxLength());
+      int first = 0;
+      while (first < encoded.size()) {
+        int last = encoded.fill(first, model.batchTokens());
+        PackedBatch batch = encoded.pack(first, last);
+        sink.accept(first, last - first, forward(batch));
+        first = last;
+      }
+    }
+  }
+
+  private List<String> prompted(List<String> texts) {
+    for (int i = 0; i < texts.size(); i++) {
+      if (texts.get(i) == null) {
+        throw new InvalidInputException("text " + i + " is null");
+      }
+    }
+    return prompt.isEmpty() ? texts : texts.stream().map(prompt::concat).toList();
+  }
+
+  private float[] forward(PackedBatch batch) {
+    try (Lanes.Lane lane = model.lanes().take()) {
+      Ops ops = lane.ops();
+      Tensor x = model.encoder().forward(ops, batch, EncoderObserver.NONE);
+      return ops.toArray(ops.pool(x, batch, settings.pooling(), settings.normalize()));
+    }
+  }
+}
