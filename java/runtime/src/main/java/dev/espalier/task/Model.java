@@ -8,8 +8,8 @@ import dev.espalier.encoder.EncoderPacker;
 import dev.espalier.encoder.Lanes;
 import dev.espalier.model.EmbeddingSettings;
 import dev.espalier.model.ModelConfig;
-import dev.espalier.model.ModelLoader;
 import dev.espalier.model.ModelSource;
+import dev.espalier.model.Models;
 import dev.espalier.text.WordPieceTokenizer;
 import java.util.Optional;
 
@@ -56,7 +56,7 @@ public final class Model implements AutoCloseable {
    *     not implemented, or the backend is missing
    */
   public static Model load(String nameOrPath, ModelOptions options) {
-    try (ModelSource source = ModelLoader.open(nameOrPath)) {
+    try (ModelSource source = Models.open(nameOrPath)) {
       return load(source, options);
     }
   }
