@@ -1,9 +1,10 @@
 // Lets a library that is built on a new x86-64 Linux run on glibc 2.28, the oldest one that Espalier supports.
 //
-// The linker binds to the newest version of a symbol that the build machine has: pthread_create@GLIBC_2.34 on Debian 12,
-// since glibc moved libpthread into libc in that release. Portable.cmake links with --wrap=NAME for every FORWARD and
-// REPLACE below, so that all uses of NAME, those inside the static libstdc++ and libgcc included, go to __wrap_NAME:
-// FORWARD jumps to the old version of the same function, REPLACE is a definition where there is no old version.
+// The linker binds to the newest version of a symbol that the build machine has: pthread_create@GLIBC_2.34 on Debian
+// 12, since glibc moved libpthread into libc in that release. Portable.cmake links with --wrap=NAME for every FORWARD
+// and REPLACE below, so that all uses of NAME, those inside the static libstdc++ and libgcc included, go to
+// __wrap_NAME: FORWARD jumps to the old version of the same function, REPLACE is a definition where there is no old
+// version.
 //
 // --gc-sections drops what is not used. CheckLibrary.cmake names a symbol that is missing here.
 #include <dlfcn.h>
@@ -18,16 +19,24 @@
 #include <unistd.h>
 
 // Each in a section of its own, so that the linker can drop it.
-#define FORWARD(name, version)                                             \
-  __asm__(".symver espalier_old_" #name "," #name "@GLIBC_" #version "\n"  \
-          ".pushsection .text.__wrap_" #name ",\"ax\",@progbits\n"         \
-          ".globl __wrap_" #name "\n"                                      \
-          ".hidden __wrap_" #name "\n"                                     \
-          ".type __wrap_" #name ",@function\n"                             \
-          "__wrap_" #name ":\n"                                            \
-          "  endbr64\n"                                                    \
-          "  jmp *espalier_old_" #name "@GOTPCREL(%rip)\n"                 \
-          ".size __wrap_" #name ",.-__wrap_" #name "\n"                    \
+#define FORWARD(name, version)                                       \
+  __asm__(".symver espalier_old_" #name "," #name "@GLIBC_" #version \
+          "\n"                                                       \
+          ".pushsection .text.__wrap_" #name                         \
+          ",\"ax\",@progbits\n"                                      \
+          ".globl __wrap_" #name                                     \
+          "\n"                                                       \
+          ".hidden __wrap_" #name                                    \
+          "\n"                                                       \
+          ".type __wrap_" #name                                      \
+          ",@function\n"                                             \
+          "__wrap_" #name                                            \
+          ":\n"                                                      \
+          "  endbr64\n"                                              \
+          "  jmp *espalier_old_" #name                               \
+          "@GOTPCREL(%rip)\n"                                        \
+          ".size __wrap_" #name ",.-__wrap_" #name                   \
+          "\n"                                                       \
           ".popsection\n");
 
 #define HIDDEN extern "C" __attribute__((visibility("hidden")))
@@ -169,9 +178,7 @@ static const int kStatVersion = 1;  // _STAT_VER of x86-64, where struct stat an
 HIDDEN int REPLACE(stat)(const char* path, struct stat* buffer) { return __xstat(kStatVersion, path, buffer); }
 HIDDEN int REPLACE(stat64)(const char* path, struct stat* buffer) { return __xstat(kStatVersion, path, buffer); }
 HIDDEN int REPLACE(lstat)(const char* path, struct stat* buffer) { return __lxstat(kStatVersion, path, buffer); }
-HIDDEN int REPLACE(lstat64)(const char* path, struct stat* buffer) {
-  return __lxstat(kStatVersion, path, buffer);
-}
+HIDDEN int REPLACE(lstat64)(const char* path, struct stat* buffer) { return __lxstat(kStatVersion, path, buffer); }
 HIDDEN int REPLACE(fstat)(int file, struct stat* buffer) { return __fxstat(kStatVersion, file, buffer); }
 HIDDEN int REPLACE(fstat64)(int file, struct stat* buffer) { return __fxstat(kStatVersion, file, buffer); }
 

@@ -39,8 +39,7 @@ JNIEXPORT void JNICALL Java_dev_espalier_bindings_NativeMemory_read__J_3FII(JNIE
 }
 
 JNIEXPORT void JNICALL Java_dev_espalier_bindings_NativeMemory_read__J_3III(JNIEnv* env, jclass, jlong address,
-                                                                            jintArray target, jint offset,
-                                                                            jint count) {
+                                                                            jintArray target, jint offset, jint count) {
   env->SetIntArrayRegion(target, offset, count, pointer<const jint>(address));
 }
 
@@ -50,8 +49,7 @@ JNIEXPORT void JNICALL Java_dev_espalier_bindings_NativeMemory_read__J_3BII(JNIE
   env->SetByteArrayRegion(target, offset, count, pointer<const jbyte>(address));
 }
 
-JNIEXPORT jobject JNICALL Java_dev_espalier_bindings_NativeMemory_view(JNIEnv* env, jclass, jlong address,
-                                                                       jint bytes) {
+JNIEXPORT jobject JNICALL Java_dev_espalier_bindings_NativeMemory_view(JNIEnv* env, jclass, jlong address, jint bytes) {
   return env->NewDirectByteBuffer(pointer<void>(address), bytes);
 }
 
