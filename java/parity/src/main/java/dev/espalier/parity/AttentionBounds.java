@@ -2,7 +2,6 @@ package dev.espalier.parity;
 
 import dev.espalier.tensor.HeadLayout;
 import dev.espalier.tensor.PackedBatch;
-import java.util.Arrays;
 
 /**
  * The bounds of attention, with u the unit roundoff, E the error of exp, D a head's query width and L a sequence's length:
@@ -127,9 +126,6 @@ final class AttentionBounds {
     }
     for (int j = 0; j < length; j++) {
       relative[j] = average < 1 ? (relative[j] + average) / (1 - average) : Double.POSITIVE_INFINITY;
-    }
-    if (average >= 1) {
-      Arrays.fill(relative, Double.POSITIVE_INFINITY);
     }
   }
 
