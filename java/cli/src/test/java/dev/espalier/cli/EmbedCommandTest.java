@@ -36,7 +36,7 @@ class EmbedCommandTest {
   private static final List<String> TEXTS =
       List.of("a b c", "", "x", "\u00e9 \"quoted\" \\ \u2028 \ud83d\ude00", "", "z y x w v u t");
 
-  @TempDir Path directory;
+  @TempDir static Path directory;
   private String model;
 
   @BeforeAll

@@ -27,7 +27,7 @@ import org.junit.jupiter.api.io.TempDir;
 @EnabledOnOs(OS.LINUX)
 @Timeout(120)
 class EmbedProcessTest {
-  @TempDir Path directory;
+  @TempDir static Path directory;
   private String model;
 
   @BeforeAll

@@ -19,7 +19,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** What each way of going wrong ends with, and that the message names it. */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class ExitCodeTest {
-  @TempDir Path directory;
+  @TempDir static Path directory;
   private String model;
   private String bare;
 
