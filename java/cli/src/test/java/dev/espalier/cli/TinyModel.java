@@ -47,7 +47,8 @@ final class TinyModel {
             directory.resolve("modules.json"),
             """
             [{"idx":0,"name":"0","path":"","type":"sentence_transformers.models.Transformer"},
-             {"idx":1,"name":"1","path":"1_Pooling","type":"sentence_transformers.models.Pooling"}]
+             {"idx":1,"name":"1","path":"1_Pooling","type":"sentence_transformers.models.Pooling"},
+             {"idx":2,"name":"2","path":"2_Normalize","type":"sentence_transformers.models.Normalize"}]
             """);
         Files.writeString(
             directory.resolve("1_Pooling/config.json"),
