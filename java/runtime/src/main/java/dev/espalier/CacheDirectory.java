@@ -2,7 +2,9 @@ package dev.espalier;
 
 import java.nio.file.Path;
 
-/** Where Espalier keeps what it unpacks and downloads; everything in it can be deleted at any time. */
+/**
+ * Where Espalier keeps what it unpacks and downloads; everything in it can be deleted at any time.
+ */
 public final class CacheDirectory {
   /** The system property that overrides the place. */
   public static final String PROPERTY = "espalier.cache";
@@ -10,8 +12,8 @@ public final class CacheDirectory {
   private CacheDirectory() {}
 
   /**
-   * The system property {@value #PROPERTY}, else {@code $XDG_CACHE_HOME/espalier}, else {@code ~/.cache/espalier}. The
-   * directory need not exist.
+   * The system property {@value #PROPERTY}, else {@code $XDG_CACHE_HOME/espalier}, else {@code
+   * ~/.cache/espalier}. The directory need not exist.
    */
   public static Path get() {
     String property = System.getProperty(PROPERTY);

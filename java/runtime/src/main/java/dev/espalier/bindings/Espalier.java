@@ -5,19 +5,20 @@ import org.bytedeco.javacpp.annotation.NoException;
 import org.bytedeco.javacpp.annotation.Platform;
 
 /**
- * The C ABI of libespalier, function by function: {@code native/include/espalier.h} holds shapes, layouts, aliasing and
- * errors, and this class says nothing else.
+ * The C ABI of libespalier, function by function: {@code native/include/espalier.h} holds shapes,
+ * layouts, aliasing and errors, and this class says nothing else.
  *
- * <p>Addresses and handles are {@code long} (0 is the null pointer) and out-parameters are arrays whose first entry is
- * written, so that a call creates no object. Nothing is checked here or on the other side: a wrong address ends the
- * process. Native code may be called from several threads at once.
+ * <p>Addresses and handles are {@code long} (0 is the null pointer) and out-parameters are arrays
+ * whose first entry is written, so that a call creates no object. Nothing is checked here or on the
+ * other side: a wrong address ends the process. Native code may be called from several threads at
+ * once.
  *
- * <p>{@link NativeLibrary#load()} must have succeeded before the first call; {@link NativeMemory} moves values between
- * arrays and addresses.
+ * <p>{@link NativeLibrary#load()} must have succeeded before the first call; {@link NativeMemory}
+ * moves values between arrays and addresses.
  *
- * <p>JavaCPP writes the glue (jniEspalier.cpp) from this class when the project is built. Its functions need nothing of
- * JavaCPP at run time: with {@code MODIFIED_UTF8_STRING} strings are made by JNI itself, so that neither libjnijavacpp nor
- * JavaCPP's Loader is started.
+ * <p>JavaCPP writes the glue (jniEspalier.cpp) from this class when the project is built. Its
+ * functions need nothing of JavaCPP at run time: with {@code MODIFIED_UTF8_STRING} strings are made
+ * by JNI itself, so that neither libjnijavacpp nor JavaCPP's Loader is started.
  */
 @Platform(include = "espalier.h", link = "espalier", define = "MODIFIED_UTF8_STRING")
 @NoException

@@ -18,15 +18,16 @@ import java.util.zip.CRC32;
 /**
  * Loads libespalier and its JNI glue, once per process.
  *
- * <p>The libraries lie in the jar under {@code dev/espalier/native/<platform>}, together with an {@code index} that names
- * them in loading order. They are unpacked once per content into {@code native/<hash>} of the {@link CacheDirectory}.
+ * <p>The libraries lie in the jar under {@code dev/espalier/native/<platform>}, together with an
+ * {@code index} that names them in loading order. They are unpacked once per content into {@code
+ * native/<hash>} of the {@link CacheDirectory}.
  *
  * <p>Thread-safe.
  */
 public final class NativeLibrary {
   /**
-   * The system property that names a directory which holds the libraries already: they are loaded from there as they are
-   * and nothing is unpacked.
+   * The system property that names a directory which holds the libraries already: they are loaded
+   * from there as they are and nothing is unpacked.
    */
   public static final String DIRECTORY_PROPERTY = "espalier.natives";
 
@@ -43,8 +44,8 @@ public final class NativeLibrary {
   /**
    * Loads the libraries unless they are loaded already. A failure is remembered, not tried again.
    *
-   * @throws BackendUnavailableException if this platform has no libraries, they cannot be unpacked or loaded, or they
-   *     speak another ABI version
+   * @throws BackendUnavailableException if this platform has no libraries, they cannot be unpacked
+   *     or loaded, or they speak another ABI version
    */
   public static void load() {
     BackendUnavailableException cause = unavailabilityCause();
@@ -72,7 +73,9 @@ public final class NativeLibrary {
     return failure;
   }
 
-  /** This machine in the words of the resource folders, for instance linux-x86_64 or macosx-arm64. */
+  /**
+   * This machine in the words of the resource folders, for instance linux-x86_64 or macosx-arm64.
+   */
   public static String platform() {
     String os = System.getProperty("os.name").toLowerCase(Locale.ROOT);
     String arch = System.getProperty("os.arch");
@@ -101,7 +104,8 @@ public final class NativeLibrary {
     } else {
       files = unpack(readIndex());
     }
-    // In this order: the glue's reference to libespalier.so is resolved by the name of what is loaded already.
+    // In this order: the glue's reference to libespalier.so is resolved by the name of what is
+    // loaded already.
     for (Path file : files) {
       try {
         System.load(file.toString());
@@ -195,7 +199,9 @@ public final class NativeLibrary {
     return files;
   }
 
-  /** Whether the file is what the jar holds: a process that died or a full disk may have left less. */
+  /**
+   * Whether the file is what the jar holds: a process that died or a full disk may have left less.
+   */
   private static boolean isIntact(Path file, Entry entry) throws IOException {
     if (!Files.isRegularFile(file) || Files.size(file) != entry.bytes) {
       return false;
@@ -206,7 +212,9 @@ public final class NativeLibrary {
     return crc.getValue() == entry.crc;
   }
 
-  /** Writes a file of its own and renames it, so that other processes see the whole library or none. */
+  /**
+   * Writes a file of its own and renames it, so that other processes see the whole library or none.
+   */
   private static void unpack(Entry entry, Path file) throws IOException {
     String resource = RESOURCES + platform() + "/" + entry.name;
     Files.createDirectories(file.getParent());

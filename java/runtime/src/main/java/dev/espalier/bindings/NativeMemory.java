@@ -4,11 +4,13 @@ import java.nio.Buffer;
 import java.nio.ByteBuffer;
 
 /**
- * Moves values between Java arrays and native addresses, such as those that {@link Espalier#esp_alloc} gives.
+ * Moves values between Java arrays and native addresses, such as those that {@link
+ * Espalier#esp_alloc} gives.
  *
- * <p>Array ranges are checked ({@link ArrayIndexOutOfBoundsException}), addresses are trusted: they must point to enough
- * memory, in the machine's byte order. {@link NativeLibrary#load()} must have succeeded before the first call. Safe from
- * several threads at once as far as the memory itself is.
+ * <p>Array ranges are checked ({@link ArrayIndexOutOfBoundsException}), addresses are trusted: they
+ * must point to enough memory, in the machine's byte order. {@link NativeLibrary#load()} must have
+ * succeeded before the first call. Safe from several threads at once as far as the memory itself
+ * is.
  */
 public final class NativeMemory {
   private NativeMemory() {}
@@ -32,11 +34,14 @@ public final class NativeMemory {
   public static native void read(long address, byte[] target, int offset, int count);
 
   /**
-   * A direct buffer over {@code bytes} bytes at {@code address}: big-endian until its order is set, as all new buffers
-   * are, and dangling once the memory is freed.
+   * A direct buffer over {@code bytes} bytes at {@code address}: big-endian until its order is set,
+   * as all new buffers are, and dangling once the memory is freed.
    */
   public static native ByteBuffer view(long address, int bytes);
 
-  /** The address of a direct buffer's first byte (whatever its position), or 0 if the buffer is not direct. */
+  /**
+   * The address of a direct buffer's first byte (whatever its position), or 0 if the buffer is not
+   * direct.
+   */
   public static native long address(Buffer buffer);
 }
