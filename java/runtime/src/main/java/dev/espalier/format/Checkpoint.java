@@ -29,6 +29,12 @@ public interface Checkpoint extends AutoCloseable {
    */
   void read(String name, long first, float[] target, int offset, int count);
 
+  /** What holds the tensors, for people: {@code safetensors}, {@code ONNX}. */
+  default String format() {
+    return "in memory";
+  }
+
+  /** Closes the open files; a second call does nothing. */
   @Override
   void close();
 }

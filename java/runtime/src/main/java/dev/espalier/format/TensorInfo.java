@@ -16,6 +16,14 @@ public record TensorInfo(String name, DType dtype, List<Integer> shape, String s
     shape = List.copyOf(shape);
   }
 
+  /** Whether its elements are floating-point numbers, which {@link Checkpoint#read} can read. */
+  public boolean isFloat() {
+    return switch (dtype) {
+      case F64, F32, F16, BF16 -> true;
+      default -> false;
+    };
+  }
+
   /** The number of elements. */
   public long elements() {
     long n = 1;

@@ -2,6 +2,7 @@ package dev.espalier.model;
 
 import dev.espalier.UnsupportedModelException;
 import java.util.Arrays;
+import java.util.Optional;
 import java.util.stream.Collectors;
 
 /** Activation functions by their names in {@code config.json}; the ordinals are those of {@code espalier.h}. */
@@ -32,22 +33,30 @@ public enum Activation {
     return configName;
   }
 
+  /** The activation of that name; empty if there is none. */
+  public static Optional<Activation> find(String name) {
+    if (name.equals("swish")) {
+      return Optional.of(SILU);
+    }
+    return Arrays.stream(values()).filter(a -> a.configName.equals(name)).findFirst();
+  }
+
+  /** All names, for messages. */
+  public static String knownNames() {
+    return Arrays.stream(values()).map(Activation::configName).collect(Collectors.joining(", "));
+  }
+
   /**
    * @throws UnsupportedModelException if no activation has that name
    */
   public static Activation ofConfigName(String name) {
-    if (name.equals("swish")) {
-      return SILU;
-    }
-    for (Activation a : values()) {
-      if (a.configName.equals(name)) {
-        return a;
-      }
-    }
-    throw new UnsupportedModelException(
-        "config.json: hidden_act \""
-            + name
-            + "\" is not implemented; known are "
-            + Arrays.stream(values()).map(Activation::configName).collect(Collectors.joining(", ")));
+    return find(name)
+        .orElseThrow(
+            () ->
+                new UnsupportedModelException(
+                    "config.json: hidden_act \""
+                        + name
+                        + "\" is not implemented; known are "
+                        + knownNames()));
   }
 }

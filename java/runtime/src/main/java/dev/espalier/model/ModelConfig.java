@@ -1,5 +1,7 @@
 package dev.espalier.model;
 
+import dev.espalier.format.JsonText;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
@@ -36,6 +38,21 @@ public record ModelConfig(
     SortedMap<Integer, SortedSet<Integer>> prunedHeads,
     Map<Integer, String> labels,
     String problemType) {
+
+  /**
+   * Reads {@code config.json}.
+   *
+   * @throws dev.espalier.ModelFormatException if the file is missing, damaged or contradicts itself
+   * @throws dev.espalier.UnsupportedModelException if a field asks for mathematics that is not implemented
+   */
+  public static ModelConfig read(Path file) {
+    return ConfigReader.read(JsonText.readObject(file));
+  }
+
+  /** The number of heads that layer {@code layer} still has. */
+  public int headsLeft(int layer) {
+    return prunedHeads.containsKey(layer) ? heads - prunedHeads.get(layer).size() : heads;
+  }
 
   /** Width of one unpruned head: {@code hiddenSize / heads}. */
   public int headSize() {

@@ -26,6 +26,30 @@ public record ModelSource(
     Optional<EmbeddingSettings> embedding)
     implements AutoCloseable {
 
+  /** What holds the weights, for people: {@code safetensors}, {@code safetensors in 3 shards}, {@code ONNX}. */
+  public String format() {
+    return weights.format();
+  }
+
+  /** The number of trained numbers: the elements of all tensors, task heads included. */
+  public long parameters() {
+    return weights.names().stream().mapToLong(n -> weights.info(n).elements()).sum();
+  }
+
+  /** The size of all tensors in bytes, as they are stored. */
+  public long weightBytes() {
+    return weights.names().stream()
+        .map(weights::info)
+        .mapToLong(t -> t.elements() * t.dtype().bytes())
+        .sum();
+  }
+
+  /** Whether the model has BERT's pooler, a dense layer with tanh over the first token. */
+  public boolean hasPooler() {
+    return weights.contains(EncoderTensors.POOLER + ".weight");
+  }
+
+  /** Closes the files behind {@link #weights()}; a second call does nothing. */
   @Override
   public void close() {
     weights.close();

@@ -1,0 +1,67 @@
+package dev.espalier.format;
+
+import dev.espalier.ModelFormatException;
+import dev.espalier.tensor.DType;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.Objects;
+
+/**
+ * A tensor stored row-major and little-endian in one stretch of a file.
+ *
+ * @param info what the file says of it
+ * @param file the open file, owned by the checkpoint
+ * @param offset of its first byte in the file
+ */
+record StoredTensor(TensorInfo info, SourceFile file, long offset) {
+  private static final int BUFFER_BYTES = 1 << 18;
+
+  /** As {@link Checkpoint#read}, through a bounded buffer. */
+  void read(long first, float[] target, int at, int count) {
+    Objects.checkFromIndexSize(at, count, target.length);
+    DType dtype = info.dtype();
+    if (!info.isFloat()) {
+      throw new ModelFormatException(
+          where() + " has dtype " + dtype + ", a floating-point tensor was expected");
+    }
+    long elements = info.elements();
+    if (first < 0 || first > elements - count) {
+      throw new ModelFormatException(
+          where() + " has " + elements + " elements, asked for " + count + " from element " + first);
+    }
+    if (count == 0) {
+      return;
+    }
+    int width = dtype.bytes();
+    int capacity = (int) Math.min(BUFFER_BYTES, (long) count * width);
+    ByteBuffer buffer = ByteBuffer.allocate(capacity).order(ByteOrder.LITTLE_ENDIAN);
+    int done = 0;
+    while (done < count) {
+      int n = Math.min(count - done, capacity / width);
+      buffer.clear().limit(n * width);
+      file.readFully(offset + (first + done) * width, buffer, "tensor " + info.name());
+      buffer.flip();
+      Widening.toFloat(dtype, buffer, target, at + done, n);
+      int bad = Widening.firstNonFinite(target, at + done, n);
+      if (bad >= 0) {
+        throw new ModelFormatException(
+            where()
+                + ": element "
+                + (first + done + bad)
+                + " is "
+                + target[at + done + bad]
+                + ", weights must be finite fp32 values");
+      }
+      done += n;
+    }
+  }
+
+  /** Its size in bytes. */
+  long bytes() {
+    return info.elements() * info.dtype().bytes();
+  }
+
+  private String where() {
+    return info.source() + ": tensor " + info.name();
+  }
+}

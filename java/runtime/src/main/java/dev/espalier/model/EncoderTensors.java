@@ -1,0 +1,61 @@
+package dev.espalier.model;
+
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/** The tensors that a {@link ModelConfig} asks for, by their canonical names, with their shapes. */
+public final class EncoderTensors {
+  public static final String WORD_EMBEDDINGS = "embeddings.word_embeddings.weight";
+  public static final String POSITION_EMBEDDINGS = "embeddings.position_embeddings.weight";
+  public static final String TYPE_EMBEDDINGS = "embeddings.token_type_embeddings.weight";
+  public static final String EMBEDDING_NORM = "embeddings.LayerNorm";
+  public static final String POOLER = "pooler.dense";
+
+  private EncoderTensors() {}
+
+  /** The prefix of layer {@code i}'s tensors, e.g. {@code encoder.layer.3}. */
+  public static String layer(int i) {
+    return "encoder.layer." + i;
+  }
+
+  /** What every encoder of this configuration has, in the order of its forward pass; the pooler is not among it. */
+  public static Map<String, List<Integer>> required(ModelConfig config) {
+    Map<String, List<Integer>> shapes = new LinkedHashMap<>();
+    int hidden = config.hiddenSize();
+    shapes.put(WORD_EMBEDDINGS, List.of(config.vocabSize(), hidden));
+    shapes.put(POSITION_EMBEDDINGS, List.of(config.maxPositions(), hidden));
+    shapes.put(TYPE_EMBEDDINGS, List.of(config.typeVocabSize(), hidden));
+    norm(shapes, EMBEDDING_NORM, hidden);
+    for (int i = 0; i < config.layers(); i++) {
+      String layer = layer(i);
+      int attention = config.headsLeft(i) * config.headSize();
+      linear(shapes, layer + ".attention.self.query", attention, hidden);
+      linear(shapes, layer + ".attention.self.key", attention, hidden);
+      linear(shapes, layer + ".attention.self.value", attention, hidden);
+      linear(shapes, layer + ".attention.output.dense", hidden, attention);
+      norm(shapes, layer + ".attention.output.LayerNorm", hidden);
+      linear(shapes, layer + ".intermediate.dense", config.intermediateSize(), hidden);
+      linear(shapes, layer + ".output.dense", hidden, config.intermediateSize());
+      norm(shapes, layer + ".output.LayerNorm", hidden);
+    }
+    return shapes;
+  }
+
+  /** The pooler's tensors: an encoder has both or neither. */
+  public static Map<String, List<Integer>> pooler(ModelConfig config) {
+    Map<String, List<Integer>> shapes = new LinkedHashMap<>();
+    linear(shapes, POOLER, config.hiddenSize(), config.hiddenSize());
+    return shapes;
+  }
+
+  private static void linear(Map<String, List<Integer>> shapes, String name, int out, int in) {
+    shapes.put(name + ".weight", List.of(out, in));
+    shapes.put(name + ".bias", List.of(out));
+  }
+
+  private static void norm(Map<String, List<Integer>> shapes, String name, int width) {
+    shapes.put(name + ".weight", List.of(width));
+    shapes.put(name + ".bias", List.of(width));
+  }
+}

@@ -1,0 +1,79 @@
+package dev.espalier.model;
+
+import dev.espalier.ModelFormatException;
+import dev.espalier.UnsupportedModelException;
+import dev.espalier.format.Checkpoint;
+import dev.espalier.format.TensorInfo;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/** Holds a checkpoint in canonical names against its configuration: every tensor there, of its shape, and no other. */
+final class WeightCheck {
+  private static final int SHOWN = 5;
+
+  private WeightCheck() {}
+
+  static void check(String location, ModelConfig config, Checkpoint weights) {
+    Map<String, List<Integer>> required = EncoderTensors.required(config);
+    Map<String, List<Integer>> pooler = EncoderTensors.pooler(config);
+    if (pooler.keySet().stream().anyMatch(weights::contains)) {
+      required.putAll(pooler);
+    }
+    List<String> missing = new ArrayList<>();
+    for (Map.Entry<String, List<Integer>> tensor : required.entrySet()) {
+      if (weights.contains(tensor.getKey())) {
+        checkTensor(config, weights.info(tensor.getKey()), tensor.getValue());
+      } else {
+        missing.add(tensor.getKey());
+      }
+    }
+    if (!missing.isEmpty()) {
+      throw new ModelFormatException(
+          location
+              + ": lacks "
+              + missing.size()
+              + (missing.size() == 1 ? " tensor" : " tensors")
+              + " that config.json asks for: "
+              + String.join(", ", missing.subList(0, Math.min(SHOWN, missing.size())))
+              + (missing.size() > SHOWN ? ", ..." : ""));
+    }
+    checkNothingElse(config, weights, required.keySet());
+  }
+
+  private static void checkTensor(ModelConfig config, TensorInfo info, List<Integer> shape) {
+    if (!info.isFloat()) {
+      throw new ModelFormatException(
+          info.source() + ": tensor " + info.name() + ": dtype " + info.dtype() + ", expected one of F64, F32, F16, BF16");
+    }
+    if (!info.shape().equals(shape)) {
+      throw new ModelFormatException(
+          info.source()
+              + ": tensor "
+              + info.name()
+              + ": shape "
+              + info.shape()
+              + ", config.json asks for "
+              + shape
+              + (config.prunedHeads().isEmpty() ? "" : " (pruned_heads " + config.prunedHeads() + ")"));
+    }
+  }
+
+  /** Tensors inside the encoder that BERT does not have belong to mathematics that would silently be left out. */
+  private static void checkNothingElse(ModelConfig config, Checkpoint weights, Set<String> known) {
+    for (String name : weights.names()) {
+      boolean inEncoder =
+          name.startsWith("embeddings") || name.startsWith("encoder.") || name.startsWith("pooler.");
+      if (inEncoder && !known.contains(name)) {
+        throw new UnsupportedModelException(
+            weights.info(name).source()
+                + ": tensor "
+                + name
+                + " has no place in a BERT encoder of "
+                + config.layers()
+                + " layers, what it stands for is not implemented");
+      }
+    }
+  }
+}
