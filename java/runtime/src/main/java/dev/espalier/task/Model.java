@@ -8,8 +8,9 @@ import dev.espalier.encoder.EncoderPacker;
 import dev.espalier.encoder.Lanes;
 import dev.espalier.model.EmbeddingSettings;
 import dev.espalier.model.ModelConfig;
-import dev.espalier.model.ModelLoader;
 import dev.espalier.model.ModelSource;
+import dev.espalier.model.Models;
+import dev.espalier.text.EncodedBatch;
 import dev.espalier.text.WordPieceTokenizer;
 import java.util.Optional;
 
@@ -56,7 +57,7 @@ public final class Model implements AutoCloseable {
    *     not implemented, or the backend is missing
    */
   public static Model load(String nameOrPath, ModelOptions options) {
-    try (ModelSource source = ModelLoader.open(nameOrPath)) {
+    try (ModelSource source = Models.open(nameOrPath)) {
       return load(source, options);
     }
   }
@@ -121,6 +122,20 @@ public final class Model implements AutoCloseable {
     try (Lease.Use use = use()) {
       return encoder.bytes();
     }
+  }
+
+  /** Where the forward pass ends that begins with text {@code first}: as many texts as fit the token budget, at least one. */
+  int batchEnd(EncodedBatch encoded, int first) {
+    int end = first + 1;
+    while (end < encoded.size() && encoded.offsets()[end + 1] - encoded.offsets()[first] <= batchTokens) {
+      end++;
+    }
+    return end;
+  }
+
+  /** Threads that compute at any time. */
+  int threads() {
+    return backend.lanes();
   }
 
   /** Keeps the model open until the use is closed. */
