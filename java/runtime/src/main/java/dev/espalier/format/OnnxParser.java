@@ -122,6 +122,9 @@ final class OnnxParser {
         default -> node.skip();
       }
     }
+    if (outs.isEmpty()) {
+      throw node.damaged("a node (" + op + ") gives no value");
+    }
     return new OnnxNode(
         op, domain.equals("ai.onnx") ? "" : domain, name, List.copyOf(ins), List.copyOf(outs), attributes);
   }

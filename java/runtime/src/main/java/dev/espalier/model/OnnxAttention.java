@@ -190,7 +190,7 @@ record OnnxAttention(
     }
     heads = heads > 0 ? heads : out / width;
     width = width > 0 ? width : out / heads;
-    if (heads * width != out || heads != Math.rint(heads) || width != Math.rint(width)) {
+    if (!(width >= 1) || heads * width != out || heads != Math.rint(heads) || width != Math.rint(width)) {
       throw graph.unsupported(
           side.reshape().label() + ": " + heads + " heads of width " + width + " do not make " + out);
     }

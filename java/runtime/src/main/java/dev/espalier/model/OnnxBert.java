@@ -82,6 +82,9 @@ final class OnnxBert {
       }
       hidden = out;
     }
+    if (!(eps > 0 && eps < 1)) {
+      throw graph.unsupported(graph.describe(hidden.output()) + ": epsilon " + eps + ", expected above 0 and below 1");
+    }
     if (heads.isEmpty()) {
       throw graph.unsupported("no encoder layer follows the embeddings");
     }
@@ -192,7 +195,7 @@ final class OnnxBert {
       n = graph.node(n.input(0));
     }
     boolean gather = n != null && n.is("Gather") && n.integer("axis", 0) == 1;
-    boolean slice = n != null && n.is("Slice");
+    boolean slice = n != null && n.is("Slice") && graph.number(n.input(2)).orElse(0) == 1;
     return (gather || slice)
         && graph.number(n.input(1)).orElse(1) == 0
         && graph.strip(n.input(0)).equals(graph.strip(last));

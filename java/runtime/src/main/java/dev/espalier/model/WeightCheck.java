@@ -35,7 +35,7 @@ final class WeightCheck {
               + ": lacks "
               + missing.size()
               + (missing.size() == 1 ? " tensor" : " tensors")
-              + " that config.json asks for: "
+              + " that the configuration asks for: "
               + String.join(", ", missing.subList(0, Math.min(SHOWN, missing.size())))
               + (missing.size() > SHOWN ? ", ..." : ""));
     }
@@ -54,7 +54,7 @@ final class WeightCheck {
               + info.name()
               + ": shape "
               + info.shape()
-              + ", config.json asks for "
+              + ", the configuration asks for "
               + shape
               + (config.prunedHeads().isEmpty() ? "" : " (pruned_heads " + config.prunedHeads() + ")"));
     }
