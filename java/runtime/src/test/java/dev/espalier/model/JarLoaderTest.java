@@ -36,7 +36,10 @@ class JarLoaderTest {
   void jar() throws IOException {
     cache = temp.resolve("cache");
     System.setProperty(ModelCache.PROPERTY, cache.toString());
-    jar = write(Map.of("some/x.onnx", onnx(), "x-tokenizer.json", "{}".getBytes(StandardCharsets.UTF_8)));
+    jar =
+        write(
+            Map.of(
+                "some/x.onnx", onnx(), "x-tokenizer.json", "{}".getBytes(StandardCharsets.UTF_8)));
   }
 
   @AfterEach
@@ -48,7 +51,11 @@ class JarLoaderTest {
   void isUnpackedOnceAndWhatWasDamagedAgain() throws IOException {
     try (ModelSource model = Models.open(jar.toString())) {
       assertEquals(jar.toString(), model.location());
-      assertEquals("{}", new String(model.tokenizer().orElseThrow().tokenizerJson().orElseThrow(), StandardCharsets.UTF_8));
+      assertEquals(
+          "{}",
+          new String(
+              model.tokenizer().orElseThrow().tokenizerJson().orElseThrow(),
+              StandardCharsets.UTF_8));
     }
     Path unpacked = entries().get(0).resolve("model.onnx");
     var before = Files.getLastModifiedTime(unpacked);
