@@ -41,7 +41,8 @@ class PublishedValuesTest {
       try (Model model = RealModels.load(name, BEST)) {
         float[] vector = new TextEmbedder(model).embed(entry.get("text").asText());
         Map<String, Double> at = new TreeMap<>();
-        entry.get("at").fields().forEachRemaining(e -> at.put(e.getKey(), e.getValue().asDouble()));
+        JsonNode values = entry.get("at");
+        values.fieldNames().forEachRemaining(i -> at.put(i, values.get(i).asDouble()));
         double largest = 0;
         for (Map.Entry<String, Double> e : at.entrySet()) {
           float value = vector[Integer.parseInt(e.getKey())];
