@@ -45,6 +45,11 @@ class ConcurrencyTest {
     }
   }
 
+  /** How much of the work the plain Java reference is spared, which is slow. */
+  private static int share(Subject subject) {
+    return subject.backend().equals("java") ? 5 : 1;
+  }
+
   /** Words of letters that the vocabulary has, of 0 to about 120 tokens. */
   private static List<String> texts(int count, long seed) {
     SplittableRandom random = new SplittableRandom(seed);
@@ -66,12 +71,12 @@ class ConcurrencyTest {
   void manyCallersGetTheBitsOfALoneOne(Subject subject) throws InterruptedException {
     try (Model model = model(subject, 3, 200)) {
       TextEmbedder embedder = new TextEmbedder(model);
-      List<String> texts = texts(40, 3);
+      List<String> texts = texts(40 / share(subject), 3);
       float[][] alone = texts.stream().map(embedder::embed).toArray(float[][]::new);
       Queue<Throwable> failures =
           inParallel(
               caller -> {
-                for (int round = 0; round < 5; round++) {
+                for (int round = 0; round < 5 / share(subject); round++) {
                   List<String> some = texts.subList(caller + round, texts.size());
                   float[][] vectors = embedder.embed(some);
                   for (int i = 0; i < vectors.length; i++) {
@@ -89,10 +94,10 @@ class ConcurrencyTest {
   @Timeout(120)
   void closingUnderWayGivesExceptionsOnly(Subject subject) throws InterruptedException {
     AtomicInteger finished = new AtomicInteger();
-    for (int round = 0; round < 15; round++) {
+    for (int round = 0; round < 15 / share(subject); round++) {
       Model model = model(subject, 2, 150);
       TextEmbedder embedder = new TextEmbedder(model);
-      List<String> texts = texts(30, round);
+      List<String> texts = texts(30 / share(subject), round);
       int pause = round;
       Queue<Throwable> failures =
           inParallel(
