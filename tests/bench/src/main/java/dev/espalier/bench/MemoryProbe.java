@@ -45,7 +45,7 @@ final class MemoryProbe {
         command.add("-D" + property + "=" + System.getProperty(property));
       }
     }
-    command.addAll(List.of("-cp", System.getProperty("java.class.path"), MemoryProbe.class.getName()));
+    command.add(MemoryProbe.class.getName());
     command.addAll(
         List.of(
             peer,
@@ -59,8 +59,11 @@ final class MemoryProbe {
             Integer.toString(threads),
             Boolean.toString(spinning)));
     try {
-      Process child =
-          new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start();
+      ProcessBuilder builder =
+          new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT);
+      // The classpath goes by the environment, as the launcher gave it.
+      builder.environment().put("CLASSPATH", System.getProperty("java.class.path"));
+      Process child = builder.start();
       String output = new String(child.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
       int status = child.waitFor();
       int at = output.indexOf(ANSWER);

@@ -92,6 +92,8 @@ record PeerFiles(Path onnx, Path tokenizerJson, Optional<Path> unpacked) impleme
     try (ZipFile zip = new ZipFile(jar.toFile())) {
       List<? extends ZipEntry> entries = zip.stream().toList();
       Path folder = Files.createTempDirectory("espalier-bench");
+      // Where the process is interrupted, nobody calls close.
+      folder.toFile().deleteOnExit();
       return new PeerFiles(
           copy(zip, entry(jar, entries, ".onnx"), folder.resolve("model.onnx")),
           copy(zip, entry(jar, entries, "tokenizer.json"), folder.resolve("tokenizer.json")),
@@ -110,6 +112,7 @@ record PeerFiles(Path onnx, Path tokenizerJson, Optional<Path> unpacked) impleme
 
   private static Path copy(ZipFile zip, ZipEntry entry, Path to) throws IOException {
     try (InputStream in = zip.getInputStream(entry)) {
+      to.toFile().deleteOnExit();
       Files.copy(in, to);
     }
     return to;

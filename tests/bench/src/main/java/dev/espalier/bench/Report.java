@@ -100,7 +100,7 @@ final class Report {
   ObjectNode json() {
     root.put("peak", peak.median());
     root.set("ratios", ratios);
-    run.put("idle", idle.always());
+    run.put("idle", idle.always()).put("others_busy", idle.othersBusy());
     root.set("run", run);
     return root;
   }
@@ -122,7 +122,7 @@ final class Report {
         run.path("mflop_per_token").asDouble(),
         run.path("rounds").asInt());
     out.printf(
-        "%-26s %10s %9s %9s %9s %9s %9s%n",
+        "%-42s %10s %9s %9s %9s %9s %9s%n",
         "", "tokens/s", "texts/s", "of peak", "p50 ms", "p99 ms", "RSS MB");
     line(out, all, "ours", "espalier, " + run.path("espalier").asText());
     String ort = "ort " + run.path("onnxruntime").asText();
@@ -153,7 +153,7 @@ final class Report {
     var p = all.path(key);
     out.printf(
         Locale.ROOT,
-        "%-26s %10.0f %9.1f %8.0f%% %9.2f %9.2f %9.0f%n",
+        "%-42s %10.0f %9.1f %8.0f%% %9.2f %9.2f %9.0f%n",
         label,
         p.path("tokens_per_s").asDouble(),
         p.path("texts_per_s").asDouble(),
@@ -167,7 +167,7 @@ final class Report {
     var r = ratios.path(key);
     out.printf(
         Locale.ROOT,
-        "%-36s %6.2f (%.2f to %.2f)%n",
+        "%-42s %10.2f (%.2f to %.2f)%n",
         label,
         r.path("median").asDouble(),
         r.path("low").asDouble(),

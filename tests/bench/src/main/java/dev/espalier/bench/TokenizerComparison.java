@@ -129,7 +129,8 @@ final class TokenizerComparison {
         .put("threads", 1)
         .put("rounds", options.rounds)
         .put("djl_tokenizers", version)
-        .put("idle", idle.always());
+        .put("idle", idle.always())
+        .put("others_busy", idle.othersBusy());
     System.out.printf(
         Locale.ROOT,
         "%n%-28s %12.0f tokens/s a core%n%-28s %12.0f tokens/s a core (%s)%n%-28s %12.2f (%.2f to %.2f)%n%s%n%s%n",
