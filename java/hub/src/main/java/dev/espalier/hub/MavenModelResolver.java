@@ -1,6 +1,7 @@
 package dev.espalier.hub;
 
 import dev.espalier.ModelNotFoundException;
+import dev.espalier.model.EmbeddingSettings;
 import dev.espalier.model.ModelResolver;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -58,7 +59,16 @@ public final class MavenModelResolver implements ModelResolver {
     return models.stream().filter(m -> m.name().equals(name)).findFirst().map(this::resolve);
   }
 
+  @Override
+  public Optional<EmbeddingSettings> settings(String name) {
+    return models.stream().filter(m -> m.name().equals(name)).findFirst().map(HubModel::settings);
+  }
+
   private Path resolve(HubModel model) {
+    Optional<Path> before = verified.unchanged(model.sha256());
+    if (before.isPresent()) {
+      return before.get();
+    }
     MavenRepository maven = repository.get();
     Path jar = maven.local().resolve(model.localPath());
     if (!Files.exists(jar)) {

@@ -6,11 +6,13 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
+import java.util.Optional;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -22,26 +24,49 @@ final class VerifiedFiles {
   private static final Logger LOG = LoggerFactory.getLogger(VerifiedFiles.class);
 
   /**
-   * The file's SHA-256.
+   * The file's SHA-256, computed.
    *
    * @param expected what it should be; only a match is remembered
    */
   String sha256(Path file, String expected) {
     try {
-      String stamp =
-          file.toAbsolutePath() + "\n" + Files.size(file) + "\n" + Files.getLastModifiedTime(file).toMillis() + "\n";
-      Path record = ModelCache.root().resolve("verified").resolve(expected);
-      if (Files.exists(record) && Files.readString(record).equals(stamp)) {
-        return expected;
-      }
+      String stamp = stamp(file);
       String found = hash(file);
       if (found.equals(expected)) {
-        remember(record, stamp);
+        remember(record(expected), stamp);
       }
       return found;
     } catch (IOException e) {
       throw new ModelNotFoundException(file + ": cannot be read: " + e, e);
     }
+  }
+
+  /** The file that had this SHA-256 when it was last hashed, if it has not changed since. */
+  Optional<Path> unchanged(String sha256) {
+    try {
+      String stamp = Files.readString(record(sha256));
+      Path file = Path.of(stamp.substring(0, Math.max(0, stamp.indexOf('\n'))));
+      return Optional.of(file).filter(f -> !stamp.isEmpty()).filter(f -> isStillSo(f, stamp));
+    } catch (IOException | InvalidPathException e) {
+      // No record, or none that can be read: the file is sought and hashed.
+      return Optional.empty();
+    }
+  }
+
+  private static boolean isStillSo(Path file, String stamp) {
+    try {
+      return stamp(file).equals(stamp);
+    } catch (IOException e) {
+      return false;
+    }
+  }
+
+  private static Path record(String sha256) {
+    return ModelCache.root().resolve("verified").resolve(sha256);
+  }
+
+  private static String stamp(Path file) throws IOException {
+    return file.toAbsolutePath() + "\n" + Files.size(file) + "\n" + Files.getLastModifiedTime(file).toMillis() + "\n";
   }
 
   private static void remember(Path record, String stamp) {
