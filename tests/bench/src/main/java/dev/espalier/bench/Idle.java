@@ -10,14 +10,16 @@ import java.util.Locale;
 import java.util.stream.Stream;
 
 /**
- * The pause between two measurements: at least 50 ms, and until no thread of this process computes any more, so that
- * nobody's pool spins into another's time.
+ * The pause between two measurements: at least 50 ms, and until no thread of this process computes
+ * any more, so that nobody's pool spins into another's time.
  */
 final class Idle {
   /** Waits so long before each look. */
   private static final int PAUSE_MS = 50;
 
-  /** CPU time within a pause that still counts as idle: this thread's own waking and a timer or two. */
+  /**
+   * CPU time within a pause that still counts as idle: this thread's own waking and a timer or two.
+   */
   private static final long IDLE_NANOS = 1_000_000;
 
   private static final int MOST_PAUSES = 40;
@@ -54,12 +56,25 @@ final class Idle {
   String report() {
     String own =
         busy == 0
-            ? "idle before each of " + calls + " measurements (" + longer + " waited longer than 50 ms for it)"
-            : "NOT IDLE before " + busy + " of " + calls + " measurements: a pool spun into another's time";
+            ? "idle before each of "
+                + calls
+                + " measurements ("
+                + longer
+                + " waited longer than 50 ms for it)"
+            : "NOT IDLE before "
+                + busy
+                + " of "
+                + calls
+                + " measurements: a pool spun into another's time";
     String others =
         String.format(
-            Locale.ROOT, "other processes took %.0f%% of the machine meanwhile", 100 * othersBusy());
-    return own + "\n" + others + (othersBusy() > QUIET ? ": TOO MUCH, measure again on a quiet machine" : "");
+            Locale.ROOT,
+            "other processes took %.0f%% of the machine meanwhile",
+            100 * othersBusy());
+    return own
+        + "\n"
+        + others
+        + (othersBusy() > QUIET ? ": TOO MUCH, measure again on a quiet machine" : "");
   }
 
   /** The share of all processors' time that was not idle while this process was. */

@@ -26,7 +26,8 @@ final class Report {
   private final Spread peak;
   private final Idle idle;
 
-  Report(Compare options, EspalierPeer ours, int[] lengths, Spread peak, Idle idle, String tokenizer) {
+  Report(
+      Compare options, EspalierPeer ours, int[] lengths, Spread peak, Idle idle, String tokenizer) {
     this.lengths = lengths;
     this.flops = Work.flops(ours.model().config(), lengths);
     this.peak = peak;
@@ -51,8 +52,12 @@ final class Report {
         .put("threads", options.threads)
         .put("seed", options.seed)
         .put("processor", Machine.processor())
-        .put("jvm", System.getProperty("java.vm.name") + " " + System.getProperty("java.runtime.version"))
-        .put("jvm_flags", String.join(" ", ManagementFactory.getRuntimeMXBean().getInputArguments()));
+        .put(
+            "jvm",
+            System.getProperty("java.vm.name") + " " + System.getProperty("java.runtime.version"))
+        .put(
+            "jvm_flags",
+            String.join(" ", ManagementFactory.getRuntimeMXBean().getInputArguments()));
   }
 
   /**
@@ -110,7 +115,8 @@ final class Report {
     PrintStream out = System.out;
     out.printf(
         Locale.ROOT,
-        "%n%s, %s, %d threads, %s%n%d texts of %d to %d tokens, %d tokens, %.1f MFLOP a token; %d rounds%n%n",
+        "%n%s, %s, %d threads, %s%n%d texts of %d to %d tokens, %d tokens, %.1f MFLOP a token; %d"
+            + " rounds%n%n",
         run.path("model").asText(),
         run.path("dtype").asText(),
         run.path("threads").asInt(),
@@ -182,7 +188,9 @@ final class Report {
   static void write(ObjectNode figures, Path file) {
     Path part = file.resolveSibling(file.getFileName() + ".part");
     try {
-      new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT).writeValue(part.toFile(), figures);
+      new ObjectMapper()
+          .enable(SerializationFeature.INDENT_OUTPUT)
+          .writeValue(part.toFile(), figures);
       Files.move(part, file, StandardCopyOption.REPLACE_EXISTING);
     } catch (IOException e) {
       throw new UncheckedIOException(file + ": " + e.getMessage(), e);

@@ -41,6 +41,7 @@ class SpreadTest {
   void whatIsNoMeasurementIsRefused() {
     assertThrows(IllegalArgumentException.class, () -> Spread.of());
     assertThrows(IllegalArgumentException.class, () -> Spread.of(1, Double.NaN));
-    assertThrows(IllegalArgumentException.class, () -> Spread.percentile(new double[] {Double.NaN}, 50));
+    assertThrows(
+        IllegalArgumentException.class, () -> Spread.percentile(new double[] {Double.NaN}, 50));
   }
 }
