@@ -19,7 +19,7 @@ string(REPLACE "darwin-" "macosx-" platform "${platform}")
 # JavaCPP writes the file anew each time; the copy changes only when the content does.
 set(jni_source "${CMAKE_CURRENT_BINARY_DIR}/jniEspalier.cpp")
 configure_file("${ESPALIER_JNI_SOURCE}" "${jni_source}" COPYONLY)
-add_library(jniespalier SHARED "${jni_source}" native/src/jni/native_memory.cpp)
+add_library(jniespalier SHARED "${jni_source}" "${PROJECT_SOURCE_DIR}/native/src/jni/native_memory.cpp")
 target_include_directories(jniespalier SYSTEM PRIVATE
   "${ESPALIER_JAVA_HOME}/include" "${ESPALIER_JAVA_HOME}/include/${jni_platform}")
 target_include_directories(jniespalier PRIVATE native/include)
@@ -30,9 +30,13 @@ set_target_properties(jniespalier PROPERTIES BUILD_RPATH "$ORIGIN" BUILD_RPATH_U
 espalier_portable(jniespalier Java_)
 
 set(jni_folder "${ESPALIER_NATIVES_DIR}/${platform}")
+set(jni_strip "${CMAKE_STRIP}")
+if(ESPALIER_SANITIZE)
+  set(jni_strip "")  # reports name functions
+endif()
 add_executable(crc32 EXCLUDE_FROM_ALL cmake/portable/crc32.cpp)
 add_custom_command(OUTPUT "${jni_folder}/index" VERBATIM
-  COMMAND "${CMAKE_COMMAND}" "-DFOLDER=${jni_folder}" "-DSTRIP=${CMAKE_STRIP}" "-DCRC32=$<TARGET_FILE:crc32>"
+  COMMAND "${CMAKE_COMMAND}" "-DFOLDER=${jni_folder}" "-DSTRIP=${jni_strip}" "-DCRC32=$<TARGET_FILE:crc32>"
           "-DLIBRARIES=$<TARGET_FILE:espalier>,$<TARGET_FILE:jniespalier>"
           -P "${CMAKE_CURRENT_LIST_DIR}/PackNatives.cmake"
   DEPENDS espalier jniespalier crc32 "${CMAKE_CURRENT_LIST_DIR}/PackNatives.cmake")

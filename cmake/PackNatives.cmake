@@ -1,5 +1,5 @@
 # cmake -DFOLDER=... -DLIBRARIES=A,B -DSTRIP=... -DCRC32=... -P PackNatives.cmake
-# Copies the libraries, stripped, to FOLDER and writes FOLDER/index: name, bytes, CRC-32 and SHA-256 of each, in loading
+# Copies the libraries, stripped unless STRIP is empty, to FOLDER and writes FOLDER/index: name, bytes, CRC-32 and SHA-256 of each, in loading
 # order. dev.espalier.bindings.NativeLibrary reads it.
 file(MAKE_DIRECTORY "${FOLDER}")
 string(REPLACE "," ";" LIBRARIES "${LIBRARIES}")
@@ -7,9 +7,13 @@ set(index "")
 foreach(library IN LISTS LIBRARIES)
   get_filename_component(library "${library}" REALPATH)
   get_filename_component(name "${library}" NAME)
-  execute_process(COMMAND "${STRIP}" --strip-unneeded -o "${FOLDER}/${name}" "${library}" RESULT_VARIABLE status)
-  if(NOT status EQUAL 0)
-    message(FATAL_ERROR "${STRIP} ${library} failed (${status})")
+  if(STRIP)
+    execute_process(COMMAND "${STRIP}" --strip-unneeded -o "${FOLDER}/${name}" "${library}" RESULT_VARIABLE status)
+    if(NOT status EQUAL 0)
+      message(FATAL_ERROR "${STRIP} ${library} failed (${status})")
+    endif()
+  else()
+    file(COPY "${library}" DESTINATION "${FOLDER}")
   endif()
   execute_process(COMMAND "${CRC32}" "${FOLDER}/${name}" OUTPUT_VARIABLE crc RESULT_VARIABLE status)
   if(NOT status EQUAL 0)

@@ -2,14 +2,14 @@
 # was built on. It exports the names that begin with PREFIX and nothing else, holds libstdc++ and libgcc itself, and the
 # build fails if it needs a newer glibc or another library after all.
 #
-# A sanitizer build is for this machine only and stays as the compiler makes it.
+# A sanitizer build is for this machine only: it exports the same, and its needs are not restricted.
 include_guard(GLOBAL)
 
 set(_espalier_cmake "${CMAKE_CURRENT_LIST_DIR}")
 
 function(espalier_portable target prefix)
   set_target_properties(${target} PROPERTIES CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
-  if(NOT CMAKE_SYSTEM_NAME STREQUAL "Linux" OR ESPALIER_SANITIZE)
+  if(NOT CMAKE_SYSTEM_NAME STREQUAL "Linux")
     return()
   endif()
 
@@ -17,10 +17,14 @@ function(espalier_portable target prefix)
   file(WRITE "${exports}.new" "{ global: ${prefix}*; local: *; };\n")
   configure_file("${exports}.new" "${exports}" COPYONLY)
   target_compile_options(${target} PRIVATE -ffunction-sections -fdata-sections)
-  target_link_options(${target} PRIVATE
-    -static-libstdc++ -static-libgcc "LINKER:--exclude-libs,ALL" "LINKER:--version-script,${exports}"
-    "LINKER:--gc-sections" "LINKER:-z,defs" "LINKER:-z,now" "LINKER:-z,relro")
+  target_link_options(${target} PRIVATE "LINKER:--version-script,${exports}" "LINKER:--gc-sections")
   set_property(TARGET ${target} APPEND PROPERTY LINK_DEPENDS "${exports}")
+  if(ESPALIER_SANITIZE)
+    return()
+  endif()
+
+  target_link_options(${target} PRIVATE
+    -static-libstdc++ -static-libgcc "LINKER:--exclude-libs,ALL" "LINKER:-z,defs" "LINKER:-z,now" "LINKER:-z,relro")
 
   if(CMAKE_SYSTEM_PROCESSOR STREQUAL "x86_64")
     set(compat "${_espalier_cmake}/portable/glibc_compat.cpp")

@@ -10,6 +10,7 @@ import dev.espalier.model.EmbeddingSettings;
 import dev.espalier.model.ModelConfig;
 import dev.espalier.model.ModelSource;
 import dev.espalier.model.Models;
+import dev.espalier.text.EncodedBatch;
 import dev.espalier.text.WordPieceTokenizer;
 import java.util.Optional;
 
@@ -121,6 +122,20 @@ public final class Model implements AutoCloseable {
     try (Lease.Use use = use()) {
       return encoder.bytes();
     }
+  }
+
+  /** Where the forward pass ends that begins with text {@code first}: as many texts as fit the token budget, at least one. */
+  int batchEnd(EncodedBatch encoded, int first) {
+    int end = first + 1;
+    while (end < encoded.size() && encoded.offsets()[end + 1] - encoded.offsets()[first] <= batchTokens) {
+      end++;
+    }
+    return end;
+  }
+
+  /** Threads that compute at any time. */
+  int threads() {
+    return backend.lanes();
   }
 
   /** Keeps the model open until the use is closed. */

@@ -103,13 +103,15 @@ public final class TextEmbedder {
 
   private void run(List<String> texts, Sink sink) {
     try (Lease.Use use = model.use()) {
-      EncodedBatch encoded = model.tokenizer().encodeBatch(prompted(texts), settings.maxLength());
-      int first = 0;
-      while (first < encoded.size()) {
-        int last = encoded.fill(first, model.batchTokens());
-        PackedBatch batch = encoded.pack(first, last);
-        sink.accept(first, last - first, forward(batch));
-        first = last;
+      EncodedBatch encoded = new EncodedBatch();
+      model.tokenizer().encodeBatch(prompted(texts), settings.maxLength(), model.threads(), encoded);
+      for (int first = 0, next; first < encoded.size(); first = next) {
+        next = model.batchEnd(encoded, first);
+        PackedBatch.Builder batch = new PackedBatch.Builder();
+        for (int i = first; i < next; i++) {
+          batch.add(encoded.ids(), null, encoded.offsets()[i], encoded.offsets()[i + 1]);
+        }
+        sink.accept(first, next - first, forward(batch.build()));
       }
     }
   }
