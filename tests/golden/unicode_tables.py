@@ -38,24 +38,34 @@ word_probe = Tokenizer(models.WordPiece({"[UNK]": 0}, unk_token="[UNK]"))
 word_probe.add_tokens([AddedToken("@@", single_word=True, normalized=False)])
 
 code_points = [c for c in range(0x110000) if not 0xD800 <= c < 0xE000]
-representative = {}
+
+
+def swaps(late, early):
+    """Whether NFD puts early before late."""
+    return late != early and nfd(late + early) == early + late
+
+
+# Known combining characters of the extreme classes 1 and 240; NFD must say of any other that it belongs between.
+LOWEST, HIGHEST = "\u0334", "\u0345"
+assert swaps(HIGHEST, LOWEST)
+representative = {1: LOWEST, 240: HIGHEST}
 for c in code_points:
     k = unicodedata.combining(chr(c))
-    if k and unicodedata.unidata_version and nfd(chr(c)) == chr(c):
+    if k and swaps(chr(c), LOWEST) and swaps(HIGHEST, chr(c)):
         representative.setdefault(k, chr(c))
 order = sorted(representative)
+for low, high in zip(order, order[1:]):
+    assert swaps(representative[high], representative[low]), (low, high)
 
 
 def combining_class(s):
     """The class of s, by which representatives it moves behind."""
-    before_230 = nfd(representative[230] + s) == s + representative[230]
-    after_1 = nfd(s + representative[1]) == representative[1] + s
-    before_240 = nfd(representative[240] + s) == s + representative[240]
-    if not (before_230 or after_1 or before_240):
+    after_lowest = swaps(s, LOWEST)
+    if not after_lowest and not swaps(HIGHEST, s):
         return 0
-    if not after_1:
+    if not after_lowest:
         return 1
-    return next((k for k in order if nfd(s + representative[k]) == s + representative[k]), 240)
+    return next(k for k in order if not swaps(s, representative[k]))
 
 
 flags, ccc, lowers, decomp = {}, {}, {}, {}

@@ -49,6 +49,24 @@ public final class SafetensorsFile implements Checkpoint {
     tensor(name).read(first, target, offset, count);
   }
 
+  /**
+   * All elements of a floating-point tensor, row-major, exactly as stored: NaN and infinities included.
+   *
+   * @throws ModelFormatException if the tensor is not of floating point, is too large for an array, or cannot be read
+   */
+  public double[] readDoubles(String name) {
+    return tensor(name).doubles();
+  }
+
+  /**
+   * All elements of an I64 or I32 tensor, row-major.
+   *
+   * @throws ModelFormatException if the tensor is of another type, is too large for an array, or cannot be read
+   */
+  public long[] readLongs(String name) {
+    return tensor(name).longs();
+  }
+
   @Override
   public String format() {
     return "safetensors";

@@ -56,6 +56,48 @@ record StoredTensor(TensorInfo info, SourceFile file, long offset) {
     }
   }
 
+  /** As {@link SafetensorsFile#readDoubles}. */
+  double[] doubles() {
+    if (!info.isFloat()) {
+      throw new ModelFormatException(
+          where() + " has dtype " + info.dtype() + ", a floating-point tensor was expected");
+    }
+    ByteBuffer bytes = all();
+    double[] values = new double[(int) info.elements()];
+    if (info.dtype() == DType.F64) {
+      bytes.asDoubleBuffer().get(values);
+      return values;
+    }
+    float[] floats = new float[values.length];
+    Widening.toFloat(info.dtype(), bytes, floats, 0, floats.length);
+    for (int i = 0; i < values.length; i++) {
+      values[i] = floats[i];
+    }
+    return values;
+  }
+
+  /** As {@link SafetensorsFile#readLongs}. */
+  long[] longs() {
+    if (info.dtype() != DType.I64 && info.dtype() != DType.I32) {
+      throw new ModelFormatException(
+          where() + " has dtype " + info.dtype() + ", I64 or I32 was expected");
+    }
+    ByteBuffer bytes = all();
+    long[] values = new long[(int) info.elements()];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = info.dtype() == DType.I64 ? bytes.getLong() : bytes.getInt();
+    }
+    return values;
+  }
+
+  private ByteBuffer all() {
+    if (bytes() > Integer.MAX_VALUE - 8) {
+      throw new ModelFormatException(
+          where() + " has " + bytes() + " bytes, more than one array holds");
+    }
+    return file.read(offset, (int) bytes(), "tensor " + info.name());
+  }
+
   /** Its size in bytes. */
   long bytes() {
     return info.elements() * info.dtype().bytes();

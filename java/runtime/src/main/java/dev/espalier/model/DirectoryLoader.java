@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.Optional;
+import java.util.stream.Stream;
 
 /** Opens a Hugging Face directory: {@code config.json} beside safetensors weights. */
 final class DirectoryLoader {
@@ -25,6 +26,10 @@ final class DirectoryLoader {
     Path root = isDirectory ? path : path.toAbsolutePath().getParent();
     Path transformer = isDirectory ? EmbeddingReader.transformerDirectory(root) : root;
     Path configFile = transformer.resolve("config.json");
+    Optional<Path> onnx = isDirectory ? onnx(transformer) : Optional.empty();
+    if (onnx.isPresent()) {
+      return OnnxLoader.open(name, onnx.get(), path.toString(), settings, options);
+    }
     if (!Files.exists(configFile)) {
       throw new ModelFormatException(transformer + ": has no config.json");
     }
@@ -41,6 +46,13 @@ final class DirectoryLoader {
       stored.close();
       throw e;
     }
+  }
+
+  /** {@code model.onnx}, where the directory has no safetensors. */
+  private static Optional<Path> onnx(Path directory) {
+    boolean hasSafetensors =
+        Stream.of(SINGLE, INDEX).anyMatch(f -> Files.exists(directory.resolve(f), LinkOption.NOFOLLOW_LINKS));
+    return Optional.of(directory.resolve("model.onnx")).filter(f -> !hasSafetensors && Files.exists(f));
   }
 
   private static Checkpoint weights(Path directory) {

@@ -67,6 +67,12 @@ public final class Models {
     if (file.endsWith(".safetensors") || file.endsWith(".safetensors.index.json")) {
       return DirectoryLoader.open(name, path, settings, options);
     }
+    if (file.endsWith(".onnx")) {
+      return OnnxLoader.open(name, path, path.toString(), settings, options);
+    }
+    if (file.endsWith(".jar")) {
+      return JarLoader.open(name, path, settings, options);
+    }
     throw new ModelFormatException(
         path + ": is not a model file by its name; known are directories, .safetensors, .onnx and .jar files");
   }

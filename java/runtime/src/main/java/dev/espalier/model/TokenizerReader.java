@@ -24,6 +24,19 @@ final class TokenizerReader {
             json, vocab, bytes(directory.resolve("tokenizer_config.json")), directory.toString()));
   }
 
+  /** As {@link #read(Path)}, or {@code NAME-tokenizer.json} beside {@code NAME.onnx}. */
+  static Optional<TokenizerFiles> besideOnnx(Path onnx) {
+    Path directory = onnx.toAbsolutePath().getParent();
+    Optional<TokenizerFiles> files = read(directory);
+    if (files.isPresent()) {
+      return files;
+    }
+    String stem = onnx.getFileName().toString().replaceFirst("\\.[^.]*$", "");
+    Path named = directory.resolve(stem + "-tokenizer.json");
+    return bytes(named)
+        .map(b -> new TokenizerFiles(Optional.of(b), Optional.empty(), Optional.empty(), named.toString()));
+  }
+
   private static Optional<byte[]> bytes(Path file) {
     if (!Files.exists(file)) {
       return Optional.empty();

@@ -1,0 +1,92 @@
+package dev.espalier.cli;
+
+import dev.espalier.BackendUnavailableException;
+import dev.espalier.backend.Backend;
+import dev.espalier.backend.Backends;
+import dev.espalier.backend.CpuBackend;
+import dev.espalier.backend.InstructionSet;
+import dev.espalier.task.ModelOptions;
+import java.util.Optional;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** Where and how a command computes: the same options for every command that runs a model. */
+final class BackendArgs {
+  @Spec(Spec.Target.MIXEE)
+  private CommandSpec command;
+
+  @Option(
+      names = "--backend",
+      paramLabel = "auto|java|cpu",
+      description = {
+        "What computes: the native CPU kernels, the slow Java reference, or the best there is"
+            + " (default: auto)."
+      })
+  private String backend = "auto";
+
+  @Option(
+      names = "--threads",
+      paramLabel = "N",
+      description = "Threads that compute at any time (default: one per processor).")
+  private Integer threads;
+
+  @Option(
+      names = "--isa",
+      paramLabel = "NAME",
+      description =
+          "Instruction set of the cpu backend: portable, avx2, avx512, avx512-vnni (default: the"
+              + " best there is).")
+  private String isa;
+
+  /** Checks the options as usage, and tells on standard error where auto means the slow backend. */
+  ModelOptions options(Console console) {
+    ModelOptions options = ModelOptions.DEFAULT.withBackend(backend);
+    if (threads != null) {
+      require(threads >= 1, "--threads must be at least 1, got " + threads);
+      options = options.withThreads(threads);
+    }
+    instructionSet();
+    if (backend.equals("cuda")) {
+      throw new BackendUnavailableException(
+          "backend cuda: this version of Espalier has no CUDA backend; use auto, cpu or java");
+    }
+    require(
+        Backends.NAMES.contains(backend),
+        "--backend \"" + backend + "\" is unknown; choose " + String.join(", ", Backends.NAMES));
+    if (backend.equals("auto") && !CpuBackend.isAvailable()) {
+      console.complain(
+          "using the slow java reference backend: "
+              + CpuBackend.unavailabilityCause().getMessage());
+    }
+    Optional<InstructionSet> set = instructionSet();
+    return set.isPresent() ? options.withInstructionSet(set.get()) : options;
+  }
+
+  /** A backend made from the options; the caller closes it. */
+  Backend create(Console console) {
+    ModelOptions options = options(console);
+    return Backends.create(options.backend(), options.instructionSet(), options.threads());
+  }
+
+  private Optional<InstructionSet> instructionSet() {
+    if (isa == null) {
+      return Optional.empty();
+    }
+    for (InstructionSet set : InstructionSet.values()) {
+      if (set.label().equals(isa)) {
+        return Optional.of(set);
+      }
+    }
+    throw new ParameterException(
+        command.commandLine(),
+        "--isa \"" + isa + "\" is unknown; choose portable, avx2, avx512 or avx512-vnni");
+  }
+
+  private void require(boolean holds, String message) {
+    if (!holds) {
+      throw new ParameterException(command.commandLine(), message);
+    }
+  }
+}

@@ -1,0 +1,219 @@
+package dev.espalier.cli;
+
+import dev.espalier.EspalierException;
+import dev.espalier.task.TextEmbedder;
+import java.io.File;
+import java.io.FileInputStream;
+import java.io.FileNotFoundException;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** Texts to vectors, as a stream: memory does not grow with the input. */
+@Command(
+    description = EmbedCommand.SUMMARY,
+    footer = {
+      "",
+      "Input: one text a line, UTF-8; a line ends in LF or CR LF, an empty line is a text.",
+      "Output: FILE.npy is float32 [texts, dimensions]; FILE.jsonl and - (the default) are lines",
+      "{\"index\":0,\"text\":\"...\",\"embedding\":[...]} whose numbers read back as the same floats.",
+      "A file is complete or absent. A text's vector does not depend on the texts beside it.",
+      "",
+      "Examples:",
+      "  espalier embed --model all-minilm-l6-v2 --text \"Hello world\"",
+      "  espalier embed --model bge-small-en-v1.5 --in texts.txt --out vectors.npy",
+      "  cut -f2 pairs.tsv | espalier embed --model ./my-model --in - --out vectors.jsonl"
+    })
+final class EmbedCommand implements Callable<Integer> {
+  static final String SUMMARY = "Turns texts into vectors.";
+
+  /** Texts that are embedded in one call: they and their vectors are what memory holds. */
+  private static final int CHUNK_TEXTS = 1024;
+
+  private static final int CHUNK_CHARACTERS = 1 << 19;
+
+  private final Console console;
+
+  @Spec private CommandSpec spec;
+  @Mixin private GlobalArgs global;
+  @Mixin private EmbedArgs embed;
+
+  @Option(
+      names = "--text",
+      paramLabel = "T",
+      description = "A text; may be given several times.")
+  private List<String> texts;
+
+  @Option(
+      names = "--in",
+      paramLabel = "FILE",
+      description = "A file with one text a line; - is standard input.")
+  private String in;
+
+  @Option(
+      names = "--out",
+      paramLabel = "FILE",
+      description = "FILE.npy, FILE.jsonl, or - for JSON lines on standard output (default: -).")
+  private String out = "-";
+
+  EmbedCommand(Console console) {
+    this.console = console;
+  }
+
+  /** Where texts come from. */
+  private interface Source {
+    /** The next text, or null. */
+    String next();
+
+    /** Whether the next text can be had without waiting. */
+    boolean ready();
+
+    /** Bytes taken so far. */
+    long position();
+  }
+
+  @Override
+  public Integer call() throws Exception {
+    if ((texts == null) == (in == null)) {
+      throw new ParameterException(
+          spec.commandLine(),
+          texts == null ? "give --text or --in" : "give --text or --in, not both");
+    }
+    if (!out.equals("-") && !isNpy() && !isJsonLines()) {
+      throw new ParameterException(
+          spec.commandLine(), "--out " + out + ": its name must end in .npy or .jsonl, or be -");
+    }
+    embed.check();
+    if (in == null) {
+      return run(listed(), 0);
+    }
+    if (in.equals("-")) {
+      return run(lines(console.in(), "standard input"), 0);
+    }
+    try (FileInputStream file = new FileInputStream(in)) {
+      return run(lines(file, in), new File(in).length());
+    } catch (FileNotFoundException e) {
+      throw new EspalierException("cannot read " + e.getMessage(), e);
+    }
+  }
+
+  private boolean isNpy() {
+    return out.toLowerCase(Locale.ROOT).endsWith(".npy");
+  }
+
+  private boolean isJsonLines() {
+    return out.toLowerCase(Locale.ROOT).endsWith(".jsonl");
+  }
+
+  private Source listed() {
+    return new Source() {
+      private int at;
+
+      @Override
+      public String next() {
+        return at < texts.size() ? texts.get(at++) : null;
+      }
+
+      @Override
+      public boolean ready() {
+        return true;
+      }
+
+      @Override
+      public long position() {
+        return 0;
+      }
+    };
+  }
+
+  private static Source lines(InputStream stream, String name) {
+    LineReader reader = new LineReader(stream, name);
+    return new Source() {
+      @Override
+      public String next() {
+        return reader.next();
+      }
+
+      @Override
+      public boolean ready() {
+        return reader.ready();
+      }
+
+      @Override
+      public long position() {
+        return reader.offset();
+      }
+    };
+  }
+
+  private int run(Source source, long total) throws IOException {
+    // The file comes before the model: that it cannot be written should not cost the loading.
+    try (OutputFile file = out.equals("-") ? null : OutputFile.create(Path.of(out));
+        Progress progress = Progress.start(console, "loading");
+        EmbedArgs.Loaded loaded = embed.load(console, progress);
+        VectorSink sink = sink(file, loaded.embedder().dimensions())) {
+      progress.now("embedding");
+      stream(source, total, loaded.embedder(), sink, progress);
+      sink.finish();
+      return ExitCode.OK;
+    }
+  }
+
+  private VectorSink sink(OutputFile file, int dimensions) throws IOException {
+    if (file == null) {
+      return JsonLinesSink.to(console.out(), dimensions);
+    }
+    return isNpy() ? new NpySink(file, dimensions) : JsonLinesSink.to(file, dimensions);
+  }
+
+  private static void stream(
+      Source source, long total, TextEmbedder embedder, VectorSink sink, Progress progress)
+      throws IOException {
+    int h = embedder.dimensions();
+    float[] vectors = new float[0];
+    List<String> chunk = new ArrayList<>();
+    long count = 0;
+    while (fill(chunk, source)) {
+      if (vectors.length < chunk.size() * h) {
+        vectors = new float[chunk.size() * h];
+      }
+      embedder.embed(chunk, vectors, 0);
+      for (int i = 0; i < chunk.size(); i++) {
+        sink.accept(chunk.get(i), vectors, i * h);
+      }
+      sink.flush();
+      count += chunk.size();
+      progress.at(source.position(), total, count, "texts");
+    }
+  }
+
+  /**
+   * Takes texts until there are enough of them, or until the next one would have to be waited for: whoever writes a line
+   * into a pipe and waits for its vector gets it.
+   */
+  private static boolean fill(List<String> chunk, Source source) {
+    chunk.clear();
+    int characters = 0;
+    while (chunk.size() < CHUNK_TEXTS
+        && characters < CHUNK_CHARACTERS
+        && (chunk.isEmpty() || source.ready())) {
+      String text = source.next();
+      if (text == null) {
+        break;
+      }
+      chunk.add(text);
+      characters += text.length();
+    }
+    return !chunk.isEmpty();
+  }
+}

@@ -1,0 +1,58 @@
+package dev.espalier.cli;
+
+import dev.espalier.backend.Backend;
+import dev.espalier.encoder.Encoder;
+import dev.espalier.encoder.EncoderPacker;
+import dev.espalier.model.ModelSource;
+import dev.espalier.model.Models;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** What a model is. */
+@Command(
+    description = InspectCommand.SUMMARY,
+    footer = {
+      "",
+      "Reads and packs all weights, so that a damaged file shows.",
+      "",
+      "Examples:",
+      "  espalier inspect all-minilm-l6-v2",
+      "  espalier inspect ./my-pruned-model --json"
+    })
+final class InspectCommand implements Callable<Integer> {
+  static final String SUMMARY = "Describes a model: architecture, heads, sizes, tokenizer.";
+
+  private final Console console;
+
+  @Mixin private GlobalArgs global;
+
+  @Parameters(
+      paramLabel = "M",
+      description = "A directory, an .onnx file, a .jar, or a short name; as with embed.")
+  private String model;
+
+  @Mixin private BackendArgs backend;
+
+  @Option(names = "--json", description = "Print one JSON object.")
+  private boolean json;
+
+  InspectCommand(Console console) {
+    this.console = console;
+  }
+
+  @Override
+  public Integer call() {
+    ModelFacts facts;
+    try (Progress progress = Progress.start(console, "reading " + model);
+        Backend made = backend.create(console);
+        ModelSource source = Models.open(model);
+        Encoder encoder = EncoderPacker.pack(source, made)) {
+      facts = ModelFacts.of(source, encoder, made.description());
+    }
+    console.print(json ? Json.pretty(facts::write) : facts.toText());
+    return ExitCode.OK;
+  }
+}

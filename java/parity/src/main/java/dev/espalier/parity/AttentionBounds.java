@@ -1,0 +1,154 @@
+package dev.espalier.parity;
+
+import dev.espalier.tensor.HeadLayout;
+import dev.espalier.tensor.PackedBatch;
+
+/**
+ * The bounds of attention, with u the unit roundoff, E the error of exp, D a head's query width and L a sequence's length:
+ *
+ * <ul>
+ *   <li>a score s = scale sum q k: e_s <= gamma(D+2) scale sum |q||k|
+ *   <li>a weight exp(s - max): relative error a = expm1(e_s + u |s - max| + E). The maximum itself may be any number: it cancels. A running
+ *       maximum rescales what was summed: R more exponentials, with R = ceil(L/8) tiles of keys at most, whose arguments add up to the range of
+ *       the scores
+ *   <li>a probability p_j: with A = sum p_k a_k, relative error (a_j + A) / (1 - A), and gamma(L + 2) for the sum and the quotient
+ *   <li>the context sum p_j v_j: sum p_j |v_j| ((a_j + A) / (1 - A) + gamma(2L + 4)); never more than the range of v, of which it is a
+ *       mean, if A is no longer small
+ * </ul>
+ *
+ * Weights below 2^-126 may be flushed to 0. To each, half an ulp of the reference's own rounding.
+ */
+final class AttentionBounds {
+  private static final int SMALLEST_TILE = 8;
+  private static final double FLUSHED = 0x1p-125;
+
+  private final Rounding r;
+  private final float[] qkv;
+  private final HeadLayout layout;
+  private final int pitch;
+
+  private double[] p = new double[0];
+  private double[] relative = new double[0];
+
+  private AttentionBounds(Rounding r, float[] qkv, HeadLayout layout) {
+    this.r = r;
+    this.qkv = qkv;
+    this.layout = layout;
+    this.pitch = layout.qkvColumns();
+  }
+
+  /** The bound of the context, [T, sum of value widths]. */
+  static double[] context(
+      Rounding r, float[] qkv, PackedBatch batch, HeadLayout layout, float[] context) {
+    AttentionBounds a = new AttentionBounds(r, qkv, layout);
+    double[] bound = new double[context.length];
+    int vColumns = layout.vColumns();
+    for (int b = 0; b < batch.sequences(); b++) {
+      int q = 0;
+      int v = 0;
+      for (HeadLayout.Head head : layout.heads()) {
+        for (int i = 0; i < batch.length(b); i++) {
+          a.softmax(batch.offset(b), batch.length(b), i, q, head);
+          for (int c = 0; c < head.vWidth(); c++) {
+            int at = (batch.offset(b) + i) * vColumns + v + c;
+            bound[at] =
+                a.mean(batch.offset(b), batch.length(b), 2 * layout.qkColumns() + v + c)
+                    + Rounding.HALF_ULP * Math.abs(context[at]);
+          }
+        }
+        q += head.qkWidth();
+        v += head.vWidth();
+      }
+    }
+    return bound;
+  }
+
+  /** The bound of sequence {@code b}'s probabilities, [heads, length, length]. */
+  static double[] probabilities(
+      Rounding r, float[] qkv, PackedBatch batch, int b, HeadLayout layout, float[] expected) {
+    AttentionBounds a = new AttentionBounds(r, qkv, layout);
+    double[] bound = new double[expected.length];
+    int length = batch.length(b);
+    int q = 0;
+    int at = 0;
+    for (HeadLayout.Head head : layout.heads()) {
+      for (int i = 0; i < length; i++) {
+        a.softmax(batch.offset(b), length, i, q, head);
+        for (int j = 0; j < length; j++) {
+          bound[at++] =
+              Math.min(1, a.p[j] * (a.relative[j] + r.gamma(length + 2)))
+                  + Rounding.HALF_ULP * a.p[j]
+                  + (r.unit() == 0 ? 0 : FLUSHED)
+                  + Rounding.TINY;
+        }
+      }
+      q += head.qkWidth();
+    }
+    return bound;
+  }
+
+  /** Fills p and the relative error of each p for query {@code i}. */
+  private void softmax(int first, int length, int i, int q, HeadLayout.Head head) {
+    if (p.length != length) {
+      p = new double[length];
+      relative = new double[length];
+    }
+    double u = r.unit();
+    double most = Double.NEGATIVE_INFINITY;
+    double least = Double.POSITIVE_INFINITY;
+    for (int j = 0; j < length; j++) {
+      double sum = 0;
+      double magnitude = 0;
+      for (int c = 0; c < head.qkWidth(); c++) {
+        double product =
+            (double) qkv[(first + i) * pitch + q + c]
+                * qkv[(first + j) * pitch + layout.qkColumns() + q + c];
+        sum += product;
+        magnitude += Math.abs(product);
+      }
+      p[j] = sum * head.scale();
+      relative[j] = r.gamma(head.qkWidth() + 2) * magnitude * Math.abs(head.scale());
+      most = Math.max(most, p[j]);
+      least = Math.min(least, p[j]);
+    }
+    int tiles = (length + SMALLEST_TILE - 1) / SMALLEST_TILE;
+    double rescaling = (tiles - 1) * (r.function() + u) + (tiles > 1 ? u * (most - least) : 0);
+    double total = 0;
+    for (int j = 0; j < length; j++) {
+      relative[j] = Math.expm1(relative[j] + u * (most - p[j]) + r.function() + rescaling);
+      p[j] = Math.exp(p[j] - most);
+      total += p[j];
+    }
+    double average = 0;
+    for (int j = 0; j < length; j++) {
+      p[j] /= total;
+      average += p[j] * relative[j];
+    }
+    for (int j = 0; j < length; j++) {
+      relative[j] = average < 1 ? (relative[j] + average) / (1 - average) : Double.POSITIVE_INFINITY;
+    }
+  }
+
+  /** The bound of the mean of column {@code column} under p. */
+  private double mean(int first, int length, int column) {
+    double error = 0;
+    double magnitude = 0;
+    double low = Double.POSITIVE_INFINITY;
+    double high = Double.NEGATIVE_INFINITY;
+    double largest = 0;
+    for (int j = 0; j < length; j++) {
+      double value = qkv[(first + j) * pitch + column];
+      double weighed = p[j] * Math.abs(value);
+      error += weighed == 0 ? 0 : weighed * relative[j];
+      magnitude += weighed;
+      low = Math.min(low, value);
+      high = Math.max(high, value);
+      largest = Math.max(largest, Math.abs(value));
+    }
+    double sums = r.gamma(2 * length + 4);
+    return Math.min(error * (1 + sums), high - low)
+        + sums * (error < largest ? magnitude : largest)
+        + (r.unit() == 0 ? 0 : length * FLUSHED * largest)
+        + (length + 1) * Rounding.TINY;
+  }
+}

@@ -1,0 +1,354 @@
+package dev.espalier.parity;
+
+import dev.espalier.backend.Backend;
+import dev.espalier.backend.FeedForward;
+import dev.espalier.backend.JavaBackend;
+import dev.espalier.backend.Ops;
+import dev.espalier.backend.RowSource;
+import dev.espalier.backend.Workspace;
+import dev.espalier.backend.WorkspacePlan;
+import dev.espalier.model.Activation;
+import dev.espalier.model.Pooling;
+import dev.espalier.parity.ParityWeights.PairedHeads;
+import dev.espalier.parity.ParityWeights.PairedLinear;
+import dev.espalier.parity.ParityWeights.PairedNorm;
+import dev.espalier.parity.ParityWeights.PairedTables;
+import dev.espalier.tensor.DType;
+import dev.espalier.tensor.Embeddings;
+import dev.espalier.tensor.HeadLayout;
+import dev.espalier.tensor.Heads;
+import dev.espalier.tensor.LayerNorm;
+import dev.espalier.tensor.Linear;
+import dev.espalier.tensor.PackedBatch;
+import dev.espalier.tensor.Tensor;
+import java.util.Arrays;
+import java.util.function.Consumer;
+import java.util.function.Function;
+
+/**
+ * Computes with the {@link JavaBackend} and, op by op, holds another backend against it: each op runs on both with the reference's
+ * own inputs, so that no error hides behind an earlier one, and every element must lie within its derived bound ({@link
+ * Tolerances}). Pack any model into it and run its forward pass as it is.
+ *
+ * <p>Slow, and for one thread. Closing it leaves the backend under test open.
+ */
+public final class ParityBackend implements Backend {
+  private final JavaBackend reference = new JavaBackend();
+  private final Backend tested;
+  private final Consumer<OpCheck> checks;
+  private String where = "";
+
+  /**
+   * @param tested must have rows in {@link Tolerances}
+   * @param checks takes the outcome of every op, in order
+   */
+  public ParityBackend(Backend tested, Consumer<OpCheck> checks) {
+    this.tested = tested;
+    this.checks = checks;
+  }
+
+  /** Names what is computed from now on, for the messages. */
+  public void where(String place) {
+    this.where = place;
+  }
+
+  @Override
+  public String name() {
+    return "parity";
+  }
+
+  @Override
+  public String description() {
+    return tested.description() + " against " + reference.description();
+  }
+
+  @Override
+  public int lanes() {
+    return 1;
+  }
+
+  @Override
+  public Linear linear(int outputs, int inputs, RowSource weight, float[] bias) {
+    float[] values = new float[Math.multiplyExact(outputs, inputs)];
+    weight.read(0, outputs, values);
+    RowSource rows = RowSource.of(values, inputs);
+    return new PairedLinear(
+        reference.linear(outputs, inputs, rows, bias),
+        tested.linear(outputs, inputs, rows, bias),
+        values,
+        bias.clone());
+  }
+
+  @Override
+  public LayerNorm layerNorm(float[] gamma, float[] beta, float epsilon) {
+    return new PairedNorm(
+        reference.layerNorm(gamma, beta, epsilon),
+        tested.layerNorm(gamma, beta, epsilon),
+        gamma.clone(),
+        beta.clone());
+  }
+
+  @Override
+  public Embeddings embeddings(
+      int vocabSize,
+      RowSource word,
+      int typeVocabSize,
+      RowSource type,
+      int maxPositions,
+      RowSource position,
+      int columns) {
+    float[] words = read(word, vocabSize, columns);
+    float[] types = read(type, typeVocabSize, columns);
+    float[] positions = read(position, maxPositions, columns);
+    Function<Backend, Embeddings> pack =
+        backend ->
+            backend.embeddings(
+                vocabSize,
+                RowSource.of(words, columns),
+                typeVocabSize,
+                RowSource.of(types, columns),
+                maxPositions,
+                RowSource.of(positions, columns),
+                columns);
+    return new PairedTables(pack.apply(reference), pack.apply(tested), words, types, positions);
+  }
+
+  private static float[] read(RowSource source, int rows, int columns) {
+    float[] values = new float[Math.multiplyExact(rows, columns)];
+    source.read(0, rows, values);
+    return values;
+  }
+
+  @Override
+  public Heads heads(HeadLayout layout) {
+    return new PairedHeads(reference.heads(layout), tested.heads(layout));
+  }
+
+  @Override
+  public Workspace workspace(WorkspacePlan plan) {
+    return reference.workspace(plan);
+  }
+
+  @Override
+  public void embedLayerNorm(PackedBatch batch, Embeddings tables, LayerNorm norm, Tensor y) {
+    PairedTables e = (PairedTables) tables;
+    PairedNorm n = (PairedNorm) norm;
+    reference.embedLayerNorm(batch, e.reference(), n.reference(), y);
+    int h = e.columns();
+    Rounding rounding = rounding(OpKind.EMBED_LAYERNORM);
+    float[] expected = values(y);
+    double[] bound = new double[expected.length];
+    double[] sum = new double[h];
+    double[] magnitude = new double[h];
+    for (int t = 0; t < batch.tokens(); t++) {
+      for (int c = 0; c < h; c++) {
+        double word = e.word()[batch.id(t) * h + c];
+        double type = e.type()[batch.type(t) * h + c];
+        double position = e.position()[batch.position(t) * h + c];
+        sum[c] = word + type + position;
+        magnitude[c] = Math.abs(word) + Math.abs(type) + Math.abs(position);
+      }
+      NormBounds.row(
+          rounding, sum, magnitude, 2, n.gamma(), n.epsilon(), expected, bound, t * h);
+    }
+    float[] actual =
+        OpRunner.run(tested, ops -> ops.toArray(ops.embedLayerNorm(batch, e.tested(), n.tested())));
+    report(OpKind.EMBED_LAYERNORM, shape(y), expected, actual, bound);
+  }
+
+  @Override
+  public void linear(Tensor x, Linear w, Tensor y) {
+    PairedLinear p = (PairedLinear) w;
+    float[] in = values(x);
+    reference.linear(x, p.reference(), y);
+    float[] actual = OpRunner.run(tested, ops -> ops.toArray(ops.linear(input(ops, in, x), p.tested())));
+    float[] expected = values(y);
+    report(
+        OpKind.LINEAR,
+        shape(x) + " to " + shape(y),
+        expected,
+        actual,
+        linearBound(rounding(OpKind.LINEAR), in, null, x.rows(), p, expected));
+  }
+
+  private static double[] linearBound(
+      Rounding r, float[] x, double[] xError, int rows, PairedLinear w, float[] y) {
+    return LinearBounds.of(r, x, xError, rows, w.weight(), w.bias(), w.outputs(), w.inputs(), y);
+  }
+
+  @Override
+  public void activation(Activation activation, Tensor x, Tensor y) {
+    float[] in = values(x);
+    reference.activation(activation, x, y);
+    float[] expected = values(y);
+    float[] actual =
+        OpRunner.run(tested, ops -> ops.toArray(ops.activation(activation, input(ops, in, x))));
+    report(
+        OpKind.ACTIVATION,
+        activation.configName() + " " + shape(x),
+        expected,
+        actual,
+        ActivationBounds.of(rounding(OpKind.ACTIVATION), activation, in, expected));
+  }
+
+  @Override
+  public void addLayerNorm(Tensor x, Tensor r, LayerNorm norm, Tensor y) {
+    PairedNorm n = (PairedNorm) norm;
+    float[] in = values(x);
+    float[] residual = values(r);
+    reference.addLayerNorm(x, r, n.reference(), y);
+    float[] expected = values(y);
+    float[] actual =
+        OpRunner.run(
+            tested,
+            ops -> ops.toArray(ops.addLayerNorm(input(ops, in, x), input(ops, residual, r), n.tested())));
+    Rounding rounding = rounding(OpKind.ADD_LAYERNORM);
+    double[] bound = new double[expected.length];
+    int h = x.columns();
+    double[] sum = new double[h];
+    double[] magnitude = new double[h];
+    for (int at = 0; at < expected.length; at += h) {
+      for (int c = 0; c < h; c++) {
+        sum[c] = (double) in[at + c] + residual[at + c];
+        magnitude[c] = Math.abs(sum[c]);
+      }
+      NormBounds.row(rounding, sum, magnitude, 1, n.gamma(), n.epsilon(), expected, bound, at);
+    }
+    report(OpKind.ADD_LAYERNORM, shape(x), expected, actual, bound);
+  }
+
+  @Override
+  public void attention(Tensor qkv, PackedBatch batch, Heads heads, Tensor context) {
+    PairedHeads h = (PairedHeads) heads;
+    float[] in = values(qkv);
+    reference.attention(qkv, batch, h.reference(), context);
+    float[] expected = values(context);
+    float[] actual =
+        OpRunner.run(tested, ops -> ops.toArray(ops.attention(input(ops, in, qkv), batch, h.tested())));
+    report(
+        OpKind.ATTENTION,
+        shape(qkv) + " in " + batch.sequences() + " sequences",
+        expected,
+        actual,
+        AttentionBounds.context(rounding(OpKind.ATTENTION), in, batch, h.layout(), expected));
+  }
+
+  @Override
+  public float[] attentionProbabilities(Tensor qkv, PackedBatch batch, int b, Heads heads) {
+    PairedHeads h = (PairedHeads) heads;
+    float[] in = values(qkv);
+    float[] expected = reference.attentionProbabilities(qkv, batch, b, h.reference());
+    float[] actual =
+        OpRunner.run(
+            tested, ops -> ops.attentionProbabilities(input(ops, in, qkv), batch, b, h.tested()));
+    report(
+        OpKind.ATTENTION_PROBABILITIES,
+        "sequence " + b + " of " + batch.length(b) + " tokens",
+        expected,
+        actual,
+        AttentionBounds.probabilities(
+            rounding(OpKind.ATTENTION_PROBABILITIES), in, batch, b, h.layout(), expected));
+    return expected;
+  }
+
+  @Override
+  public boolean fusesFeedForward() {
+    return true;
+  }
+
+  /**
+   * Checks the fused op twice: against the reference within its bound, and against the same backend's own linear, activation and linear
+   * bit by bit.
+   */
+  @Override
+  public void feedForward(Tensor x, FeedForward w, Tensor y, Workspace workspace) {
+    PairedLinear first = (PairedLinear) w.intermediate();
+    PairedLinear second = (PairedLinear) w.output();
+    float[] in = values(x);
+    Tensor f = workspace.allocate(x.rows(), first.outputs());
+    reference.linear(x, first.reference(), f);
+    float[] inner = values(f);
+    reference.activation(w.activation(), f, f);
+    float[] activated = values(f);
+    reference.linear(f, second.reference(), y);
+    float[] expected = values(y);
+
+    Rounding r = rounding(OpKind.FEED_FORWARD);
+    double[] innerError = linearBound(r, in, null, x.rows(), first, inner);
+    double[] error = ActivationBounds.of(r, w.activation(), inner, activated);
+    for (int i = 0; i < error.length; i++) {
+      error[i] += ActivationBounds.slope(w.activation()) * innerError[i];
+    }
+    double[] bound = linearBound(r, activated, error, x.rows(), second, expected);
+    FeedForward packed = new FeedForward(first.tested(), w.activation(), second.tested());
+    float[] fused =
+        OpRunner.run(tested, ops -> ops.toArray(ops.feedForward(input(ops, in, x), packed)));
+    String shape = w.activation().configName() + " " + shape(x) + " through " + first.outputs();
+    report(OpKind.FEED_FORWARD, shape, expected, fused, bound);
+    float[] composed =
+        OpRunner.run(
+            tested,
+            ops ->
+                ops.toArray(
+                    ops.linear(
+                        ops.activation(w.activation(), ops.linear(input(ops, in, x), first.tested())),
+                        second.tested())));
+    report(
+        OpKind.FEED_FORWARD,
+        shape + ", fused against composed",
+        composed,
+        fused,
+        new double[fused.length]);
+  }
+
+  @Override
+  public void pool(Tensor x, PackedBatch batch, Pooling pooling, boolean normalize, Tensor y) {
+    float[] in = values(x);
+    reference.pool(x, batch, pooling, normalize, y);
+    float[] expected = values(y);
+    float[] actual =
+        OpRunner.run(
+            tested, ops -> ops.toArray(ops.pool(input(ops, in, x), batch, pooling, normalize)));
+    report(
+        OpKind.POOL,
+        pooling + (normalize ? " normalized " : " ") + shape(x) + " in " + batch.sequences() + " sequences",
+        expected,
+        actual,
+        PoolBounds.of(rounding(OpKind.POOL), in, batch, pooling, normalize, x.columns(), expected));
+  }
+
+  @Override
+  public void download(Tensor x, float[] target, int offset) {
+    reference.download(x, target, offset);
+  }
+
+  @Override
+  public void upload(float[] source, int offset, Tensor x) {
+    reference.upload(source, offset, x);
+  }
+
+  private Rounding rounding(OpKind op) {
+    return Tolerances.of(op, DType.F32, tested);
+  }
+
+  private float[] values(Tensor x) {
+    float[] values = new float[x.rows() * x.columns()];
+    reference.download(x, values, 0);
+    return values;
+  }
+
+  private static Tensor input(Ops ops, float[] values, Tensor like) {
+    return ops.fromArray(values, like.rows(), like.columns());
+  }
+
+  private static String shape(Tensor x) {
+    return Arrays.toString(new int[] {x.rows(), x.columns()});
+  }
+
+  private void report(OpKind op, String shape, float[] expected, float[] actual, double[] bound) {
+    checks.accept(OpCheck.compare(op, where.isEmpty() ? shape : where + ", " + shape, expected, actual, bound));
+  }
+
+  @Override
+  public void close() {}
+}

@@ -1,0 +1,110 @@
+package dev.espalier.parity;
+
+import dev.espalier.tensor.HeadLayout;
+import dev.espalier.tensor.PackedBatch;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.SplittableRandom;
+
+/** Shapes and values as awkward as real ones: odd sizes, single rows, outlier channels, constant and tiny rows. */
+final class RandomValues {
+  private final SplittableRandom random;
+
+  RandomValues(long seed) {
+    this.random = new SplittableRandom(seed);
+  }
+
+  /** A number from {@code least} to {@code most}, small ones more often. */
+  int size(int least, int most) {
+    return (int) Math.round(least * Math.pow((double) most / least, random.nextDouble()));
+  }
+
+  /** A number from {@code least} to {@code most}, all alike. */
+  int between(int least, int most) {
+    return random.nextInt(least, most + 1);
+  }
+
+  /** True once in {@code n} times. */
+  boolean onceIn(int n) {
+    return random.nextInt(n) == 0;
+  }
+
+  /** A scale between 10^-2 and 10. */
+  double scale() {
+    return Math.pow(10, random.nextDouble(-2, 1));
+  }
+
+  float gaussian(double scale) {
+    return (float) (random.nextGaussian() * scale);
+  }
+
+  /** Values around {@code mean}. */
+  float[] vector(int n, double mean, double scale) {
+    float[] values = new float[n];
+    for (int i = 0; i < n; i++) {
+      values[i] = (float) (mean + random.nextGaussian() * scale);
+    }
+    return values;
+  }
+
+  /**
+   * Values [rows, columns] of one scale; some have channels that are far larger than the rest, some have rows that are constant,
+   * zero, or tiny.
+   */
+  float[] matrix(int rows, int columns) {
+    double scale = scale();
+    float[] values = vector(rows * columns, onceIn(4) ? 10 * scale : 0, scale);
+    if (onceIn(3)) {
+      int channel = between(0, columns - 1);
+      for (int t = 0; t < rows; t++) {
+        values[t * columns + channel] *= 300;
+      }
+    }
+    if (onceIn(4)) {
+      int row = between(0, rows - 1);
+      float constant = onceIn(2) ? 0 : gaussian(scale);
+      for (int c = 0; c < columns; c++) {
+        values[row * columns + c] = constant;
+      }
+    }
+    if (onceIn(4)) {
+      int row = between(0, rows - 1);
+      for (int c = 0; c < columns; c++) {
+        values[row * columns + c] *= 1e-12f;
+      }
+    }
+    return values;
+  }
+
+  /** Lengths of sequences with {@code tokens} tokens in all, very uneven. */
+  PackedBatch batch(int tokens, int vocabulary, int types) {
+    PackedBatch.Builder builder = new PackedBatch.Builder();
+    int left = tokens;
+    while (left > 0) {
+      int length = onceIn(4) ? 1 : size(1, left);
+      int[] ids = new int[length];
+      int[] kinds = new int[length];
+      for (int t = 0; t < length; t++) {
+        ids[t] = between(0, vocabulary - 1);
+        kinds[t] = between(0, types - 1);
+      }
+      builder.add(ids, kinds, 0, length);
+      left -= length;
+    }
+    return builder.build();
+  }
+
+  /** Up to eight heads, half the time of one width, else each of its own widths. */
+  HeadLayout heads() {
+    List<HeadLayout.Head> heads = new ArrayList<>();
+    int count = between(1, 8);
+    boolean even = onceIn(2);
+    int width = size(1, 64);
+    for (int h = 0; h < count; h++) {
+      int qk = even ? width : size(1, 70);
+      int v = even ? width : size(1, 70);
+      heads.add(new HeadLayout.Head(h, qk, v, (float) (1 / Math.sqrt(even ? width : size(qk, 80)))));
+    }
+    return new HeadLayout(heads);
+  }
+}

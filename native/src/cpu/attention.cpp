@@ -1,0 +1,140 @@
+// context[i,:] = softmax_j(q[i,:] . k[j,:] * scale) v[j,:] over the keys j of i's own sequence, head by head
+// qkv [T, queries | keys | values] f32 row-major with a pitch   offsets [sequences+1]   key_mask [T] bytes or null
+// context [T, sum of value widths]   any number of sequences and heads, any widths >= 1
+// tasks are (sequence, some heads, some queries), long sequences first. For each head, keys are packed transposed and
+// values as they are, in panels; then tile by tile of queries: scores (a packed row tile, in cache), softmax (maximum,
+// then e^(s - maximum) and its sum), product with the values, division by the sum
+// sums of e^.. run over keys j = lane, lane + kChunk, .., then over lanes by halves      twin: kernels/attention.cu
+#include "cpu/attention.h"
+
+#include "cpu/ops.h"
+#include "parallel.h"
+
+namespace espalier {
+namespace ESP_ISA_NS {
+namespace {
+
+constexpr int64_t kSmallTask = 1 << 16;  // multiply-adds below which heads of a sequence share a task
+constexpr int64_t kQueryTiles = 8;       // query tiles of a task at least, where a head is cut
+
+struct Unit {
+  int32_t sequence, first_head, last_head;
+  int32_t part, parts;  // of the queries
+};
+
+// Cuts the work into units, long sequences first; returns their number. With units null it only counts.
+int64_t cut(int64_t sequences, const int32_t* offsets, const Heads& heads, int64_t threads, Unit* units) {
+  int64_t longest = 0;
+  int64_t tokens = offsets[sequences] - offsets[0];
+  for (int64_t b = 0; b < sequences; ++b) longest = most(longest, offsets[b + 1] - offsets[b]);
+  int64_t count = 0;
+  for (int64_t above = longest; above > 0; above /= 2) {
+    for (int64_t b = 0; b < sequences; ++b) {
+      const int64_t length = offsets[b + 1] - offsets[b];
+      if (length > above || length <= above / 2) continue;
+      const int64_t cost = length * length * (heads.largest_qk + heads.largest_v);
+      int64_t together = most(1, least(heads.count, kSmallTask / cost));
+      if (sequences < threads) together = most(1, least(together, heads.count / threads));
+      int64_t parts = 1;
+      // Few sequences for many threads: heads are cut into stretches of queries, each packing keys and values anew.
+      if (sequences * heads.count < 3 * threads && tokens == length) {
+        parts = most(1, least(ceil_div(3 * threads, heads.count), length / (kQueryTiles * kRows)));
+      }
+      for (int64_t h = 0; h < heads.count; h += together) {
+        for (int64_t part = 0; part < parts; ++part) {
+          if (units != nullptr) {
+            units[count] = {static_cast<int32_t>(b), static_cast<int32_t>(h),
+                            static_cast<int32_t>(least(heads.count, h + together)), static_cast<int32_t>(part),
+                            static_cast<int32_t>(parts)};
+          }
+          ++count;
+        }
+      }
+    }
+  }
+  return count;
+}
+
+// Divides the sums of p . v by the sums of p.
+struct ContextSink {
+  float* y;
+  int64_t pitch;
+  int64_t rows;     // of the tile that exist
+  int64_t columns;  // from the panel's first one on
+  const float* inverse;
+
+  ESP_INLINE Vector begin(int, int) const { return splat(0.0f); }
+  ESP_INLINE void end(int row, int vector, Vector sum) const {
+    if (row >= rows) return;
+    const int64_t left = columns - vector * kLanes;
+    float* p = y + row * pitch + vector * kLanes;
+    sum = sum * splat(inverse[row]);
+    if (left >= kLanes) {
+      store(p, sum);
+    } else if (left > 0) {
+      store(p, sum, first_lanes(left));
+    }
+  }
+};
+
+}  // namespace
+
+void attention(Call& call, const float* qkv, int64_t qkv_pitch, int64_t sequences, const int32_t* offsets,
+               const uint8_t* key_mask, const Heads& heads, float* context, int64_t context_pitch) {
+  if (sequences == 0 || heads.count == 0) return;
+  const int64_t threads = pool_threads(call);
+  const int64_t count = cut(sequences, offsets, heads, threads, nullptr);
+  Unit* units = reinterpret_cast<Unit*>(shared_scratch(call, count * static_cast<int64_t>(sizeof(Unit))));
+  cut(sequences, offsets, heads, threads, units);
+  int64_t longest = 0;
+  for (int64_t b = 0; b < sequences; ++b) longest = most(longest, offsets[b + 1] - offsets[b]);
+
+  const HeadScratch layout(longest, heads.largest_qk, heads.largest_v);
+  parallel_for(call, count, layout.bytes, [&](int64_t task, char* memory) {
+    const Unit& unit = units[task];
+    const int64_t first = offsets[unit.sequence];
+    const int64_t length = offsets[unit.sequence + 1] - first;
+    const uint8_t* mask = key_mask == nullptr ? nullptr : key_mask + first;
+    for (int32_t h = unit.first_head; h < unit.last_head; ++h) {
+      const Head& head = heads.heads[h];
+      const HeadWork work(layout, memory, head, qkv + first * qkv_pitch, qkv_pitch, length, mask);
+      work.pack_keys();
+      work.pack_values();
+      const QueryTiles queries(length);
+      for (int64_t t = unit.part * queries.tiles / unit.parts; t < (unit.part + 1) * queries.tiles / unit.parts; ++t) {
+        const int64_t row = queries.begin(t);
+        const int64_t rows = queries.height(t);
+        const int64_t padded = work.softmax(row, rows);
+        for (int64_t column = 0; column < head.v_width; column += kPanel) {
+          const ContextSink sink{context + (first + row) * context_pitch + head.context + column, context_pitch, rows,
+                                 head.v_width - column, work.inverse};
+          tile(padded, work.scores, work.values + column * length, length, sink);
+        }
+      }
+    }
+  });
+}
+
+void attention_probabilities(Call& call, const float* qkv, int64_t qkv_pitch, int64_t length, const uint8_t* key_mask,
+                             const Heads& heads, float* p) {
+  if (length == 0) return;
+  const HeadScratch layout(length, heads.largest_qk, 0);
+  parallel_for(call, heads.count, layout.bytes, [&](int64_t h, char* memory) {
+    const HeadWork work(layout, memory, heads.heads[h], qkv, qkv_pitch, length, key_mask);
+    work.pack_keys();
+    const QueryTiles queries(length);
+    for (int64_t t = 0; t < queries.tiles; ++t) {
+      const int64_t rows = queries.height(t);
+      const int64_t padded = work.softmax(queries.begin(t), rows);
+      for (int64_t r = 0; r < rows; ++r) {
+        float* out = p + (h * length + queries.begin(t) + r) * length;
+        for (int64_t j = 0; j < length; ++j) {
+          out[j] = work.scores[(j / kChunk * padded + r) * kChunk + j % kChunk] * work.inverse[r];
+        }
+      }
+    }
+  });
+}
+
+}  // namespace ESP_ISA_NS
+}  // namespace espalier

@@ -1,0 +1,126 @@
+// y = linear(activation(linear(x, in)), out)
+// x [rows,K] f32, y [rows,N] f32 row-major with pitches   in [I,K], out [N,I] packed   any rows >= 0, K, I, N >= 1
+// Many rows: a task is a block of rows. Its x is packed once; then, kStretch columns of the intermediate at a time,
+// they are computed and activated in a packed tile each, and multiplied into y, whose sums wait there: the
+// intermediate stays in the second-level cache. Few rows: the intermediate is small and shared, and tasks are panels,
+// first of `in`, then of `out`, so that each weight is read once.
+// each output is the same chain as in linear.cpp: same bits        twin: kernels/feed_forward.cu
+#include "cpu/linear.h"
+#include "cpu/ops.h"
+#include "parallel.h"
+
+namespace espalier {
+namespace ESP_ISA_NS {
+namespace {
+
+constexpr int64_t kBlockTiles = ESP_ISA >= 2 ? 8 : 16;  // tiles of a row block at most
+constexpr int64_t kFewTiles = 3;                        // tiles per thread up to which the intermediate is shared
+constexpr int64_t kStretch = round_up(384, kPanel);     // columns of the intermediate at a time
+
+constexpr int64_t kFloat = sizeof(float);
+
+struct Product {
+  const float* x;
+  int64_t x_pitch;
+  int64_t rows;
+  const Weight& in;
+  int32_t activation;
+  const Weight& out;
+  float* y;
+  int64_t y_pitch;
+};
+
+// Columns of panel p of `in`, for one row tile: into `packed`, the tile's intermediate from column p * kPanel on.
+void first_half(const Product& f, int64_t rows, const float* x, int64_t p, float* packed) {
+  const PackedSink sink{packed, rows, f.in.bias + p * kPanel};
+  tile(rows, x, f.in.packed + p * f.in.k * kPanel, f.in.k, sink);
+  activate(f.activation, packed, rows * kPanel, packed);
+}
+
+// Adds columns begin .. begin+length-1 of the intermediate to panel p of y, for one row tile.
+void second_half(const Product& f, int64_t first_row, int64_t rows, const float* packed, int64_t begin, int64_t length,
+                 int64_t p) {
+  const RowSink sink{f.y + first_row * f.y_pitch + p * kPanel, f.y_pitch, least(kPanel, f.out.n - p * kPanel),
+                     begin + length == f.out.k ? f.out.bias + p * kPanel : nullptr, begin != 0};
+  tile(rows, packed, f.out.packed + (p * f.out.k + begin) * kPanel, length, sink);
+}
+
+void by_row_blocks(Call& call, const Product& f, int64_t blocks) {
+  const int64_t x_length = round_up(f.in.k, kChunk);
+  const int64_t block_rows = ceil_div(f.rows, blocks);
+  const int64_t x_bytes = round_up(block_rows * x_length * kFloat, 64);
+  parallel_for(call, blocks, x_bytes + block_rows * kStretch * kFloat, [&](int64_t task, char* scratch) {
+    const int64_t first_row = task * f.rows / blocks;
+    const Tiles cut((task + 1) * f.rows / blocks - first_row);
+    float* x = reinterpret_cast<float*>(scratch);
+    float* intermediate = reinterpret_cast<float*>(scratch + x_bytes);
+    for (int64_t t = 0; t < cut.tiles; ++t) {
+      pack_rows(f.x + (first_row + cut.begin(t)) * f.x_pitch, f.x_pitch, cut.height(t), f.in.k, cut.height(t),
+                x + cut.begin(t) * x_length);
+    }
+    for (int64_t begin = 0; begin < f.out.k; begin += kStretch) {
+      const int64_t length = least(kStretch, f.out.k - begin);
+      for (int64_t p = 0; p * kPanel < length; ++p) {
+        for (int64_t t = 0; t < cut.tiles; ++t) {
+          const int64_t rows = cut.height(t);
+          first_half(f, rows, x + cut.begin(t) * x_length, begin / kPanel + p,
+                     intermediate + cut.begin(t) * kStretch + p * kPanel * rows);
+        }
+      }
+      for (int64_t p = 0; p < f.out.panels; ++p) {
+        for (int64_t t = 0; t < cut.tiles; ++t) {
+          second_half(f, first_row + cut.begin(t), cut.height(t), intermediate + cut.begin(t) * kStretch, begin, length,
+                      p);
+        }
+      }
+    }
+  });
+}
+
+void by_panels(Call& call, const Product& f) {
+  const Tiles cut(f.rows);
+  const int64_t threads = pool_threads(call);
+  const int64_t x_length = round_up(f.in.k, kChunk);
+  const int64_t length = f.in.panels * kPanel;
+  const int64_t x_bytes = round_up(f.rows * x_length * kFloat, 64);
+  char* shared = shared_scratch(call, x_bytes + f.rows * length * kFloat);
+  float* x = reinterpret_cast<float*>(shared);
+  float* intermediate = reinterpret_cast<float*>(shared + x_bytes);
+  for (int64_t t = 0; t < cut.tiles; ++t) {
+    pack_rows(f.x + cut.begin(t) * f.x_pitch, f.x_pitch, cut.height(t), f.in.k, cut.height(t),
+              x + cut.begin(t) * x_length);
+  }
+  const int64_t in_groups = least(f.in.panels, 4 * threads);
+  parallel_for(call, in_groups, 0, [&](int64_t task, char*) {
+    for (int64_t p = task * f.in.panels / in_groups; p < (task + 1) * f.in.panels / in_groups; ++p) {
+      for (int64_t t = 0; t < cut.tiles; ++t) {
+        const int64_t rows = cut.height(t);
+        first_half(f, rows, x + cut.begin(t) * x_length, p, intermediate + cut.begin(t) * length + p * kPanel * rows);
+      }
+    }
+  });
+  const int64_t out_groups = least(f.out.panels, 4 * threads);
+  parallel_for(call, out_groups, 0, [&](int64_t task, char*) {
+    for (int64_t p = task * f.out.panels / out_groups; p < (task + 1) * f.out.panels / out_groups; ++p) {
+      for (int64_t t = 0; t < cut.tiles; ++t) {
+        second_half(f, cut.begin(t), cut.height(t), intermediate + cut.begin(t) * length, 0, f.out.k, p);
+      }
+    }
+  });
+}
+
+}  // namespace
+
+void feed_forward(Call& call, const float* x, int64_t x_pitch, int64_t rows, const Weight& in, int32_t activation,
+                  const Weight& out, float* y, int64_t y_pitch) {
+  if (rows == 0) return;
+  const Product f{x, x_pitch, rows, in, activation, out, y, y_pitch};
+  const int64_t threads = pool_threads(call);
+  const int64_t tiles = ceil_div(rows, kRows);
+  if (tiles <= kFewTiles * threads && threads > 1) return by_panels(call, f);
+  const int64_t blocks = ceil_div(tiles, kBlockTiles);
+  by_row_blocks(call, f, least(round_up(blocks, threads), tiles));
+}
+
+}  // namespace ESP_ISA_NS
+}  // namespace espalier

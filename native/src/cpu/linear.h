@@ -1,0 +1,154 @@
+// The register tile that every matrix product here is made of.
+//
+// A tile is kRows x kPanel outputs. Its left side is a packed row tile: R <= kRows rows, cut into chunks of kChunk
+// columns, [ceil(k / kChunk)][R][kChunk], so that a row's next values and its neighbours' lie side by side whatever the
+// matrix's pitch. Its right side is a panel, [k][kPanel]. Each output is one chain of fused multiply-adds over
+// k = 0..K-1, started at 0, whatever R is and wherever the chain is interrupted: so a row's result does not depend on
+// the rows around it. What happens to the sums is up to a sink:
+//
+//   Vector begin(int row, int vector) const    where the chain starts (0, or the sum so far)
+//   void end(int row, int vector, Vector sum) const
+#ifndef ESPALIER_CPU_LINEAR_H
+#define ESPALIER_CPU_LINEAR_H
+
+#include "cpu/simd.h"
+#include "kernels.h"
+
+namespace espalier {
+namespace ESP_ISA_NS {
+
+template <int R, class Sink>
+void tile(const float* a, const float* b, int64_t k, const Sink& sink) {
+  Vector sum[R][kVectors];
+#pragma GCC unroll 16
+  for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 4
+    for (int v = 0; v < kVectors; ++v) sum[r][v] = sink.begin(r, v);
+  }
+  for (int64_t chunk = k / kChunk; chunk > 0; --chunk) {
+#pragma GCC unroll 8
+    for (int i = 0; i < kChunk; ++i) {
+      Vector right[kVectors];
+#pragma GCC unroll 4
+      for (int v = 0; v < kVectors; ++v) {
+        right[v] = load(b + i * kPanel + v * kLanes);
+        __builtin_prefetch(b + i * kPanel + v * kLanes + kAhead);
+      }
+#pragma GCC unroll 16
+      for (int r = 0; r < R; ++r) {
+        const Vector left = splat(a[r * kChunk + i]);
+#pragma GCC unroll 4
+        for (int v = 0; v < kVectors; ++v) sum[r][v] = fma(left, right[v], sum[r][v]);
+      }
+    }
+    a += R * kChunk;
+    b += kChunk * kPanel;
+  }
+  for (int64_t i = 0; i < k % kChunk; ++i) {
+#pragma GCC unroll 16
+    for (int r = 0; r < R; ++r) {
+      const Vector left = splat(a[r * kChunk + i]);
+#pragma GCC unroll 4
+      for (int v = 0; v < kVectors; ++v) sum[r][v] = fma(left, load(b + i * kPanel + v * kLanes), sum[r][v]);
+    }
+  }
+#pragma GCC unroll 16
+  for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 4
+    for (int v = 0; v < kVectors; ++v) sink.end(r, v, sum[r][v]);
+  }
+}
+
+template <class Sink>
+ESP_INLINE void tile(int64_t rows, const float* a, const float* b, int64_t k, const Sink& sink) {
+  switch (rows) {
+#define ESP_TILE(R)                                         \
+  case R:                                                   \
+    if constexpr (R <= kRows) tile<R, Sink>(a, b, k, sink); \
+    break;
+    ESP_TILE(1)
+    ESP_TILE(2)
+    ESP_TILE(3)
+    ESP_TILE(4)
+    ESP_TILE(5)
+    ESP_TILE(6)
+    ESP_TILE(7)
+    ESP_TILE(8)
+    ESP_TILE(9)
+    ESP_TILE(10)
+    ESP_TILE(11)
+    ESP_TILE(12)
+    ESP_TILE(13)
+    ESP_TILE(14)
+#undef ESP_TILE
+    default:
+      break;
+  }
+}
+
+// y[r, column + lane] (+)= sum, then + bias. Columns beyond `columns` of the panel are not touched.
+struct RowSink {
+  float* y;  // the tile's first output
+  int64_t pitch;
+  int64_t columns;    // of this panel that exist, at most kPanel
+  const float* bias;  // of this panel; null while the chain is to be continued
+  bool resume;        // y holds the sums so far
+
+  ESP_INLINE Vector begin(int row, int vector) const {
+    if (!resume) return splat(0.0f);
+    const float* p = y + row * pitch + vector * kLanes;
+    if (columns == kPanel) return load(p);
+    const int64_t left = columns - vector * kLanes;
+    return left >= kLanes ? load(p) : left > 0 ? load(p, first_lanes(left)) : splat(0.0f);
+  }
+  ESP_INLINE void end(int row, int vector, Vector sum) const {
+    float* p = y + row * pitch + vector * kLanes;
+    if (bias != nullptr) sum = sum + load(bias + vector * kLanes);
+    if (columns == kPanel) return store(p, sum);
+    const int64_t left = columns - vector * kLanes;
+    if (left >= kLanes) {
+      store(p, sum);
+    } else if (left > 0) {
+      store(p, sum, first_lanes(left));
+    }
+  }
+};
+
+// One vector of row `row` of a packed row tile of R rows, at a column that is a multiple of kLanes.
+ESP_INLINE void store_packed(float* p, int64_t rows, int64_t row, int64_t column, Vector v) {
+#if ESP_ISA >= 2
+  float* low = p + (column / kChunk * rows + row) * kChunk;
+  _mm256_storeu_ps(low, _mm512_castps512_ps256(v));
+  _mm256_storeu_ps(low + rows * kChunk, _mm512_extractf32x8_ps(v, 1));
+#else
+  store(p + (column / kChunk * rows + row) * kChunk + column % kChunk, v);
+#endif
+}
+
+// sum + bias into a packed row tile, all kPanel columns.
+struct PackedSink {
+  float* out;  // the chunk that the panel's first column falls in
+  int64_t rows;
+  const float* bias;
+
+  ESP_INLINE Vector begin(int, int) const { return splat(0.0f); }
+  ESP_INLINE void end(int row, int vector, Vector sum) const {
+    store_packed(out, rows, row, vector * kLanes, sum + load(bias + vector * kLanes));
+  }
+};
+
+// Packs columns 0..k-1 of `rows` rows into a row tile of `height` >= rows rows. What is missing is set to 0.
+void pack_rows(const float* x, int64_t pitch, int64_t rows, int64_t k, int64_t height, float* packed);
+
+// How rows are cut into tiles of nearly equal height, and tiles into blocks: from `rows` alone a tile's height may
+// differ, its rows' results do not.
+struct Tiles {
+  int64_t rows, tiles;
+  explicit Tiles(int64_t count) : rows(count), tiles(ceil_div(count, kRows)) {}
+  int64_t begin(int64_t tile) const { return tile * (rows / tiles) + least(tile, rows % tiles); }
+  int64_t height(int64_t tile) const { return rows / tiles + (tile < rows % tiles ? 1 : 0); }
+};
+
+}  // namespace ESP_ISA_NS
+}  // namespace espalier
+#endif

@@ -1,0 +1,45 @@
+#include "espalier.h"
+#include "isa.h"
+#if defined(ESP_X86)
+#include <cpuid.h>
+#endif
+
+namespace espalier {
+namespace {
+
+#if defined(ESP_X86)
+// The register states that the operating system saves and restores (XCR0); 0 where it does not use xsave.
+uint64_t enabled_states(unsigned leaf1_ecx) {
+  if ((leaf1_ecx & (1u << 27)) == 0) return 0;
+  uint32_t low = 0;
+  uint32_t high = 0;
+  __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  return (static_cast<uint64_t>(high) << 32) | low;
+}
+
+int32_t best_isa() {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  if (__get_cpuid(1, &a, &b, &c, &d) == 0) return ESP_ISA_PORTABLE;
+  const uint64_t states = enabled_states(c);
+  const bool fma = (c & (1u << 12)) != 0;
+  const bool f16c = (c & (1u << 29)) != 0;
+  const bool avx = (c & (1u << 28)) != 0;
+  if (__get_cpuid_count(7, 0, &a, &b, &c, &d) == 0) return ESP_ISA_PORTABLE;
+  const bool avx2 = avx && fma && f16c && (b & (1u << 5)) != 0 && (states & 0x6) == 0x6;
+  if (!avx2) return ESP_ISA_PORTABLE;
+  const unsigned f_dq_bw_vl = (1u << 16) | (1u << 17) | (1u << 30) | (1u << 31);
+  if ((b & f_dq_bw_vl) != f_dq_bw_vl || (states & 0xe6) != 0xe6) return ESP_ISA_AVX2;
+  return (c & (1u << 11)) != 0 ? ESP_ISA_AVX512_VNNI : ESP_ISA_AVX512;
+}
+#else
+int32_t best_isa() { return ESP_ISA_PORTABLE; }
+#endif
+
+}  // namespace
+
+bool isa_available(int32_t isa) {
+  static const int32_t best = best_isa();
+  return isa >= ESP_ISA_PORTABLE && isa <= best;
+}
+
+}  // namespace espalier

@@ -1,0 +1,183 @@
+// esp_attention and its probabilities against a double reference: uneven heads, masks, any mix of lengths; and that a
+// sequence's bits depend on nothing but it.
+#include "fixture.h"
+
+namespace {
+
+struct Reference {
+  std::vector<double> p;  // [length, length] of one head
+  double error = 0.0;     // bound on the relative error of fp32: that of e^s is the absolute error of s
+};
+
+// Softmax of one head over rows first .. first+length-1.
+Reference softmax(const Matrix& qkv, const HeadList& heads, size_t h, int64_t first, int64_t length,
+                  const uint8_t* mask) {
+  int64_t query = 0;
+  for (size_t i = 0; i < h; ++i) query += heads.qk[i];
+  const int64_t key = heads.qk_total() + query;
+  Reference result;
+  result.p.resize(static_cast<size_t>(length * length));
+  for (int64_t i = 0; i < length; ++i) {
+    std::vector<double> s(static_cast<size_t>(length), -INFINITY);
+    double highest = -INFINITY;
+    for (int64_t j = 0; j < length; ++j) {
+      if (mask != nullptr && mask[first + j] == 0) continue;
+      double dot = 0.0;
+      double magnitude = 0.0;
+      for (int64_t d = 0; d < heads.qk[h]; ++d) {
+        const double term = static_cast<double>(qkv.at(first + i, query + d)) * qkv.at(first + j, key + d);
+        dot += term;
+        magnitude += std::fabs(term);
+      }
+      result.error = std::fmax(result.error, 6e-8 * (8.0 + 4.0 * magnitude * heads.scale[h]));
+      s[static_cast<size_t>(j)] = dot * heads.scale[h];
+      highest = std::fmax(highest, dot * heads.scale[h]);
+    }
+    double sum = 0.0;
+    for (double& v : s) sum += v = std::isinf(v) ? 0.0 : std::exp(v - highest);
+    for (int64_t j = 0; j < length; ++j) {
+      result.p[static_cast<size_t>(i * length + j)] = sum == 0.0 ? 0.0 : s[static_cast<size_t>(j)] / sum;
+    }
+  }
+  return result;
+}
+
+void expect_attention(const Matrix& qkv, const HeadList& heads, const std::vector<int32_t>& offsets,
+                      const uint8_t* mask, const Matrix& y) {
+  int64_t column = 0;
+  for (size_t h = 0; h < heads.qk.size(); ++h) {
+    for (size_t b = 0; b + 1 < offsets.size(); ++b) {
+      const int64_t first = offsets[b];
+      const int64_t length = offsets[b + 1] - first;
+      const Reference r = softmax(qkv, heads, h, first, length, mask);
+      for (int64_t i = 0; i < length; ++i) {
+        for (int64_t c = 0; c < heads.v[h]; ++c) {
+          double sum = 0.0;
+          double magnitude = 0.0;
+          for (int64_t j = 0; j < length; ++j) {
+            const double term =
+                r.p[static_cast<size_t>(i * length + j)] * qkv.at(first + j, 2 * heads.qk_total() + column + c);
+            sum += term;
+            magnitude += std::fabs(term);
+          }
+          CHECK_NEAR(y.at(first + i, column + c), sum, (r.error + 1e-6) * magnitude + 1e-37);
+        }
+      }
+    }
+    column += heads.v[h];
+  }
+}
+
+void one_batch(int32_t isa, int32_t threads, HeadList heads, const std::vector<int32_t>& lengths, bool masked) {
+  check::context = std::string(esp_isa_name(isa)) + " threads " + std::to_string(threads) + " heads " +
+                   std::to_string(heads.count()) + " sequences " + std::to_string(lengths.size()) + " seed " +
+                   std::to_string(check::seed());
+  const Backend backend = make_backend(isa, threads);
+  heads.pack(backend.get());
+  const std::vector<int32_t> offsets = offsets_of(lengths);
+  const int64_t tokens = offsets.back();
+  const Matrix qkv = Matrix(tokens, heads.columns(), random_int(0, 5)).randomize();
+  std::vector<uint8_t> mask(static_cast<size_t>(tokens));
+  for (uint8_t& m : mask) m = random_int(0, 3) != 0;
+  // One sequence has nothing to look at.
+  if (masked) std::fill(mask.begin() + offsets[lengths.size() - 1], mask.end(), uint8_t{0});
+  const uint8_t* mp = masked ? mask.data() : nullptr;
+  Matrix y(tokens, heads.v_total(), random_int(0, 5));
+  CHECK_OK(esp_attention(backend.get(), qkv.data.data(), qkv.pitch, static_cast<int64_t>(lengths.size()),
+                         offsets.data(), mp, heads.packed.get(), y.data.data(), y.pitch));
+  CHECK(y.guards_untouched());
+  expect_attention(qkv, heads, offsets, mp, y);
+
+  // Alone, on one thread: the same bits.
+  const Backend single = make_backend(isa, 1);
+  for (size_t b = 0; b < lengths.size(); ++b) {
+    const int32_t own[2] = {0, lengths[b]};
+    Matrix z(lengths[b], heads.v_total(), 3);
+    CHECK_OK(esp_attention(single.get(), qkv.row(offsets[b]), qkv.pitch, 1, own, masked ? mp + offsets[b] : nullptr,
+                           heads.packed.get(), z.data.data(), z.pitch));
+    CHECK(z.guards_untouched());
+    for (int64_t r = 0; r < z.rows; ++r) CHECK(same_bits(z.row(r), y.row(offsets[b] + r), z.columns));
+
+    const int64_t length = lengths[b];
+    std::vector<float> p(static_cast<size_t>(heads.count() * length * length));
+    CHECK_OK(esp_attention_probabilities(backend.get(), qkv.row(offsets[b]), qkv.pitch, length,
+                                         masked ? mp + offsets[b] : nullptr, heads.packed.get(), p.data()));
+    for (size_t h = 0; h < heads.qk.size(); ++h) {
+      const Reference r = softmax(qkv, heads, h, offsets[b], length, mp);
+      for (size_t i = 0; i < r.p.size(); ++i) {
+        CHECK_NEAR(p[h * r.p.size() + i], r.p[i], r.error * r.p[i] + 1e-37);
+      }
+    }
+  }
+}
+
+HeadList even_heads(int count, int width) {
+  HeadList heads;
+  for (int i = 0; i < count; ++i) heads.add(width, width, 1.0f / std::sqrt(static_cast<float>(width)));
+  return heads;
+}
+
+HeadList uneven_heads() {
+  HeadList heads;
+  for (int64_t i = random_int(1, 5); i > 0; --i) {
+    heads.add(random_int(1, 70), random_int(1, 70), 0.1f + 0.1f * std::fabs(random_float()));
+  }
+  return heads;
+}
+
+std::vector<int32_t> random_lengths(int64_t count, int64_t longest) {
+  std::vector<int32_t> lengths;
+  for (int64_t i = 0; i < count; ++i) lengths.push_back(static_cast<int32_t>(random_int(1, longest)));
+  return lengths;
+}
+
+void not_finite(int32_t isa) {
+  check::context = std::string(esp_isa_name(isa)) + " not finite";
+  const Backend backend = make_backend(isa, 2);
+  HeadList heads = even_heads(2, 8);
+  heads.pack(backend.get());
+  Matrix qkv = Matrix(20, heads.columns()).randomize();
+  const std::vector<int32_t> offsets{0, 10, 20};
+  qkv.row(13)[16] = std::nanf("");  // a key of head 0 in the second sequence
+  qkv.row(4)[32] = std::nanf("");   // a value of head 0 in the first
+  Matrix y(20, 16);
+  CHECK_OK(esp_attention(backend.get(), qkv.data.data(), qkv.pitch, 2, offsets.data(), nullptr, heads.packed.get(),
+                         y.data.data(), y.pitch));
+  for (int64_t t = 0; t < 20; ++t) {
+    for (int64_t c = 0; c < 16; ++c) CHECK(std::isnan(y.at(t, c)) == (t < 10 ? c == 0 : c < 8));
+  }
+  // Masked, neither is looked at.
+  std::vector<uint8_t> mask(20, 1);
+  mask[13] = mask[4] = 0;
+  CHECK_OK(esp_attention(backend.get(), qkv.data.data(), qkv.pitch, 2, offsets.data(), mask.data(), heads.packed.get(),
+                         y.data.data(), y.pitch));
+  for (int64_t t = 0; t < 20; ++t) {
+    for (int64_t c = 0; c < 16; ++c) CHECK(std::isfinite(y.at(t, c)));
+  }
+}
+
+}  // namespace
+
+int main() {
+  for_each_isa([](int32_t isa) {
+    for (int32_t length = 1; length <= 40; ++length) one_batch(isa, 2, even_heads(2, 32), {length}, length % 2 == 0);
+    for (int i = 0; i < 12; ++i) {
+      one_batch(isa, static_cast<int32_t>(random_int(1, 4)), uneven_heads(), random_lengths(random_int(1, 8), 60),
+                i % 2 == 0);
+    }
+    one_batch(isa, 2, even_heads(3, 64), {250, 3, 100, 1}, false);
+    one_batch(isa, 4, even_heads(1, 32), {300}, true);
+    one_batch(isa, 4, even_heads(1, 32), {600}, false);
+    not_finite(isa);
+    // Nothing to do is not an error.
+    const Backend backend = make_backend(isa, 2);
+    HeadList none;
+    none.pack(backend.get());
+    const int32_t offsets[2] = {0, 3};
+    CHECK_OK(esp_attention(backend.get(), nullptr, 0, 1, offsets, nullptr, none.packed.get(), nullptr, 0));
+    HeadList some = even_heads(1, 4);
+    some.pack(backend.get());
+    CHECK_OK(esp_attention(backend.get(), nullptr, 0, 0, offsets, nullptr, some.packed.get(), nullptr, 0));
+  });
+  return check::finish();
+}

@@ -1,0 +1,92 @@
+// esp_linear against a double reference: every row count and odd shapes; and that a row's bits depend on nothing but
+// it.
+#include "fixture.h"
+
+namespace {
+
+std::string shape(int32_t isa, int64_t rows, int64_t n, int64_t k) {
+  return std::string(esp_isa_name(isa)) + " rows " + std::to_string(rows) + " n " + std::to_string(n) + " k " +
+         std::to_string(k) + " seed " + std::to_string(check::seed());
+}
+
+void expect_product(const Matrix& x, const Linear& layer, const Matrix& y) {
+  for (int64_t t = 0; t < x.rows; ++t) {
+    for (int64_t n = 0; n < layer.w.rows; ++n) {
+      double sum = layer.bias[static_cast<size_t>(n)];
+      double magnitude = std::fabs(sum);
+      for (int64_t k = 0; k < x.columns; ++k) {
+        const double term = static_cast<double>(x.at(t, k)) * layer.w.at(n, k);
+        sum += term;
+        magnitude += std::fabs(term);
+      }
+      CHECK_NEAR(y.at(t, n), sum, 6e-8 * magnitude * (2.0 + std::sqrt(static_cast<double>(x.columns))));
+    }
+  }
+}
+
+void run(esp_backend* backend, const Matrix& x, const Linear& layer, Matrix& y) {
+  CHECK_OK(esp_linear(backend, x.data.data(), x.pitch, x.rows, layer.packed.get(), y.data.data(), y.pitch));
+  CHECK(y.guards_untouched());
+}
+
+void one_shape(int32_t isa, int64_t rows, int64_t n, int64_t k) {
+  check::context = shape(isa, rows, n, k);
+  const Backend alone = make_backend(isa, 1);
+  const Linear layer(alone.get(), n, k);
+  const Matrix x = Matrix(rows, k, random_int(0, 5)).randomize();
+  Matrix y(rows, n, random_int(0, 5));
+  run(alone.get(), x, layer, y);
+  expect_product(x, layer, y);
+  for (int32_t threads = 2; threads <= 4; ++threads) {
+    const Backend several = make_backend(isa, threads);
+    const Linear same(several.get(), layer);
+    Matrix z(rows, n, 3);
+    run(several.get(), x, same, z);
+    CHECK(same_bits(y, z));
+  }
+  // Any stretch of rows gives what it gave in the whole.
+  for (int i = 0; i < 3 && rows > 0; ++i) {
+    const int64_t first = random_int(0, rows - 1);
+    Matrix part(random_int(1, rows - first), n, 1);
+    CHECK_OK(
+        esp_linear(alone.get(), x.row(first), x.pitch, part.rows, layer.packed.get(), part.data.data(), part.pitch));
+    CHECK(part.guards_untouched());
+    for (int64_t r = 0; r < part.rows; ++r) CHECK(same_bits(part.row(r), y.row(first + r), n));
+  }
+}
+
+void not_finite(int32_t isa) {
+  check::context = shape(isa, 20, 40, 50);
+  const Backend backend = make_backend(isa, 2);
+  const Linear layer(backend.get(), 40, 50);
+  Matrix x = Matrix(20, 50).randomize();
+  x.row(7)[3] = std::nanf("");
+  x.row(11)[0] = INFINITY;
+  Matrix y(20, 40);
+  run(backend.get(), x, layer, y);
+  for (int64_t t = 0; t < 20; ++t) {
+    for (int64_t n = 0; n < 40; ++n) {
+      if (t == 7)
+        CHECK(std::isnan(y.at(t, n)));
+      else if (t == 11)
+        CHECK(std::isinf(y.at(t, n)));
+      else
+        CHECK(std::isfinite(y.at(t, n)));
+    }
+  }
+}
+
+}  // namespace
+
+int main() {
+  for_each_isa([](int32_t isa) {
+    for (int64_t rows = 0; rows <= 40; ++rows) one_shape(isa, rows, random_int(1, 100), random_int(1, 100));
+    for (int i = 0; i < 12; ++i) one_shape(isa, random_int(1, 200), random_int(1, 130), random_int(1, 130));
+    one_shape(isa, 300, 65, 33);
+    one_shape(isa, 130, 97, 1100);
+    one_shape(isa, 9, 385, 1536);
+    one_shape(isa, 1, 1, 1);
+    not_finite(isa);
+  });
+  return check::finish();
+}

@@ -1,0 +1,106 @@
+package dev.espalier.parity;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.espalier.backend.Backend;
+import dev.espalier.backend.Ops;
+import dev.espalier.backend.Workspace;
+import dev.espalier.encoder.Encoder;
+import dev.espalier.encoder.EncoderObserver;
+import dev.espalier.encoder.EncoderPacker;
+import dev.espalier.model.ModelSource;
+import dev.espalier.model.Models;
+import dev.espalier.tensor.Heads;
+import dev.espalier.tensor.PackedBatch;
+import dev.espalier.tensor.Tensor;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** Small models against what Hugging Face transformers computed in float64, whole and op by op. */
+class GoldenTest {
+  @ParameterizedTest
+  @MethodSource("dev.espalier.parity.Subject#all")
+  void theRepositorysFixturesPass(Subject subject) {
+    try (Backend backend = subject.open(2)) {
+      check(GoldenSuite.run(Shared.inRepository("tests/golden/models"), backend), 5);
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("dev.espalier.parity.Subject#all")
+  void allFixturesPass(Subject subject) {
+    Path all = Shared.besideRepository("golden");
+    try (Backend backend = subject.open(2)) {
+      check(GoldenSuite.run(all, backend), 27);
+    }
+  }
+
+  private static void check(ParityReport report, int atLeast) {
+    System.out.printf("goldens on %s: largest max_rel %.2e%n", report.backend(), report.maxRel());
+    assertTrue(report.fixtures().size() >= atLeast, report::toText);
+    assertTrue(report.passed(), report::toText);
+    for (ParityReport.Fixture f : report.fixtures()) {
+      assertEquals(Verdict.PASS, f.verdict(), f::name);
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("dev.espalier.parity.Subject#all")
+  void everyOpOfEveryLayerIsRightOnTheReferencesOwnInput(Subject subject) {
+    List<String> violations = new ArrayList<>();
+    double[] worst = new double[1];
+    int[] checks = new int[1];
+    try (Backend backend = subject.open(2)) {
+      for (Path directory : Shared.goldens()) {
+        String name = directory.getFileName().toString();
+        ParityBackend parity =
+            new ParityBackend(
+                backend,
+                c -> {
+                  checks[0]++;
+                  worst[0] = Math.max(worst[0], c.worst());
+                  c.violation().ifPresent(violations::add);
+                });
+        opByOp(directory, name, parity);
+      }
+    }
+    System.out.printf(
+        "op by op inside the goldens on %-15s %5d comparisons, largest error / bound %.3f%n",
+        subject, checks[0], worst[0]);
+    assertEquals(List.of(), violations);
+    assertTrue(checks[0] > 8 * Shared.goldens().size(), () -> "only " + checks[0] + " comparisons");
+  }
+
+  private static void opByOp(Path directory, String name, ParityBackend parity) {
+    parity.where(name + ", embeddings");
+    try (GoldenFixture fixture = GoldenFixture.open(directory);
+        ModelSource source = Models.open(directory.toString());
+        Encoder encoder = EncoderPacker.pack(source, parity);
+        Workspace workspace = parity.workspace(encoder.plan(1))) {
+      Ops ops = new Ops(parity, workspace);
+      EncoderObserver names =
+          new EncoderObserver() {
+            @Override
+            public void hiddenState(int index, Tensor x, Ops o) {
+              parity.where(name + ", layer " + index);
+            }
+
+            @Override
+            public void queryKeyValue(int layer, Tensor qkv, PackedBatch b, Heads heads, Ops o) {
+              for (int s = 0; s < b.sequences(); s++) {
+                o.attentionProbabilities(qkv, b, s, heads);
+              }
+            }
+          };
+      Tensor x = encoder.forward(ops, fixture.batch(), names);
+      if (encoder.hasPooler()) {
+        parity.where(name + ", pooler");
+        encoder.pooler(ops, x, fixture.batch());
+      }
+    }
+  }
+}

@@ -1,0 +1,100 @@
+package dev.espalier.parity;
+
+import static org.junit.jupiter.api.Assertions.fail;
+
+import dev.espalier.backend.Backend;
+import dev.espalier.backend.Backends;
+import dev.espalier.backend.CpuBackend;
+import dev.espalier.backend.InstructionSet;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Stream;
+
+/**
+ * A backend to test: java, or cpu with one instruction set, or cuda. One that is missing skips its tests, aloud; {@code
+ * -Despalier.requireBackend=cpu} makes that a failure, for cpu's instruction sets where the processor has them.
+ *
+ * @param backend its name
+ * @param isa for cpu
+ */
+record Subject(String backend, Optional<InstructionSet> isa) {
+  private static final String REQUIRED = System.getProperty("espalier.requireBackend", "");
+
+  /** Every backend and instruction set there is, here or elsewhere. */
+  static Stream<Subject> all() {
+    return Stream.concat(
+        Stream.of(new Subject("java", Optional.empty())),
+        Stream.concat(cpu(), Stream.of(new Subject("cuda", Optional.empty()))));
+  }
+
+  /** The native CPU backend with each instruction set. */
+  static Stream<Subject> cpu() {
+    return Arrays.stream(InstructionSet.values()).map(i -> new Subject("cpu", Optional.of(i)));
+  }
+
+  /** The backend with {@code threads} threads; skips the test if it is missing. */
+  Backend open(int threads) {
+    Optional<String> missing = missing();
+    if (missing.isPresent()) {
+      if (isRequired()) {
+        fail(this + ": required, but " + missing.get());
+      }
+      Shared.skip(this + ": " + missing.get());
+    }
+    return Backends.create(backend, isa, threads);
+  }
+
+  private Optional<String> missing() {
+    return switch (backend) {
+      case "java" -> Optional.empty();
+      case "cpu" -> {
+        if (!CpuBackend.isAvailable()) {
+          yield Optional.of(CpuBackend.unavailabilityCause().getMessage());
+        }
+        yield isa.orElseThrow().isAvailable()
+            ? Optional.empty()
+            : Optional.of("neither run nor tested here: this machine or build lacks " + isa.get().label());
+      }
+      default -> Optional.of("there is no " + backend + " backend in this build");
+    };
+  }
+
+  private boolean isRequired() {
+    if (!Arrays.asList(REQUIRED.split(",")).contains(backend)) {
+      return false;
+    }
+    return isa.isEmpty() || !CpuBackend.isAvailable() || processorHas(isa.get());
+  }
+
+  /** Whether the processor itself has the instruction set, whatever the build says. */
+  private static boolean processorHas(InstructionSet isa) {
+    List<String> needed =
+        switch (isa) {
+          case PORTABLE -> List.of();
+          case AVX2 -> List.of("avx2", "fma");
+          case AVX512 -> List.of("avx512f", "avx512bw", "avx512vl", "avx512dq");
+          case AVX512_VNNI -> List.of("avx512f", "avx512bw", "avx512vl", "avx512dq", "avx512_vnni");
+        };
+    try {
+      Set<String> flags =
+          Files.readAllLines(Path.of("/proc/cpuinfo")).stream()
+              .filter(l -> l.startsWith("flags"))
+              .findFirst()
+              .map(l -> Set.of(l.substring(l.indexOf(':') + 1).trim().split(" +")))
+              .orElse(Set.of());
+      return flags.containsAll(needed);
+    } catch (IOException e) {
+      return false;
+    }
+  }
+
+  @Override
+  public String toString() {
+    return backend + isa.map(i -> " " + i.label()).orElse("");
+  }
+}
