@@ -97,8 +97,9 @@ final class TokenizeCommand implements Callable<Integer> {
   private int run(InputStream stream, String name) throws IOException {
     WordPieceTokenizer tokenizer = tokenizer();
     LineReader lines = new LineReader(stream, name);
-    BufferedOutputStream out = new BufferedOutputStream(console.out(), 1 << 16);
-    try (JsonGenerator json = Json.lines(out)) {
+    // Closed, so that what came before a wrong line is written.
+    try (BufferedOutputStream out = new BufferedOutputStream(console.out(), 1 << 16);
+        JsonGenerator json = Json.lines(out)) {
       for (String line = lines.next(); line != null; line = lines.next()) {
         TokenizeRequest request = TokenizeRequest.parse(line, lines);
         write(json, tokenizer, request);
@@ -108,7 +109,6 @@ final class TokenizeCommand implements Callable<Integer> {
         }
       }
     }
-    out.flush();
     return ExitCode.OK;
   }
 

@@ -15,7 +15,7 @@ import dev.espalier.model.Activation;
  *   <li>relu: exact
  * </ul>
  *
- * To each, half an ulp of the reference's own rounding and one smallest number.
+ * To each, half an ulp of the reference's own rounding, and two smallest numbers for products that underflow.
  */
 final class ActivationBounds {
   private ActivationBounds() {}
@@ -40,7 +40,7 @@ final class ActivationBounds {
           case TANH -> r.function() * y;
           case RELU -> 0;
         };
-    return own + Rounding.HALF_ULP * y + Rounding.TINY;
+    return own + Rounding.HALF_ULP * y + 2 * Rounding.TINY;
   }
 
   private static double gated(Rounding r, double x, double s, double y) {

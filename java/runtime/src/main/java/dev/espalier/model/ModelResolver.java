@@ -22,4 +22,9 @@ public interface ModelResolver {
    * @throws dev.espalier.ModelNotFoundException if the name is known but the file cannot be had
    */
   Optional<Path> resolve(String name);
+
+  /** The embedding settings of {@code name}, without looking for its file; empty if the name is not known. */
+  default Optional<EmbeddingSettings> settings(String name) {
+    return known().stream().filter(k -> k.name().equals(name)).map(Known::settings).findFirst();
+  }
 }

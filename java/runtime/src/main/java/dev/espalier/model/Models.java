@@ -40,12 +40,7 @@ public final class Models {
     for (ModelResolver resolver : resolvers()) {
       Optional<Path> file = resolver.resolve(nameOrPath);
       if (file.isPresent()) {
-        Optional<EmbeddingSettings> settings =
-            resolver.known().stream()
-                .filter(k -> k.name().equals(nameOrPath))
-                .map(ModelResolver.Known::settings)
-                .findFirst();
-        return open(nameOrPath, file.get(), settings, options);
+        return open(nameOrPath, file.get(), resolver.settings(nameOrPath), options);
       }
     }
     throw notFound(nameOrPath);

@@ -3,8 +3,8 @@ package dev.espalier.text;
 import java.util.List;
 
 /**
- * Finds added tokens in a text: leftmost, then longest, not overlapping. Immutable; the state of a search is in {@link
- * Search}.
+ * Finds added tokens in a text: leftmost, then longest, not overlapping. Immutable; the state of a
+ * search is in {@link Search}.
  */
 final class AddedTokenMatcher {
   private final List<AddedToken> tokens;

@@ -5,9 +5,14 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 
-/** Puts scanned texts and special tokens together by a template, with windows over what was cut off. */
+/**
+ * Puts scanned texts and special tokens together by a template, with windows over what was cut off.
+ */
 final class Assembler {
-  /** Bounds what a pair of long texts with tiny windows can ask for: every window of one meets every one of the other. */
+  /**
+   * Bounds what a pair of long texts with tiny windows can ask for: every window of one meets every
+   * one of the other.
+   */
   private static final int MOST_WINDOWS = 1 << 20;
 
   private static final long MOST_WINDOW_TOKENS = 1L << 26;
@@ -72,7 +77,10 @@ final class Assembler {
     return a.encoding(a.main, windows);
   }
 
-  /** The windows of one text after its first; their types are the text's own, whatever the template says. */
+  /**
+   * The windows of one text after its first; their types are the text's own, whatever the template
+   * says.
+   */
   private static List<Slice> windows(Template.Piece piece, int length, int cut, int stride) {
     if (cut >= length) {
       return List.of();

@@ -11,8 +11,9 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
- * Spreads a batch over threads: contiguous chunks of about equal size, claimed one by one, joined in order, so that the
- * result does not depend on how many threads took part. Helper threads are shared by the process, idle ones end.
+ * Spreads a batch over threads: contiguous chunks of about equal size, claimed one by one, joined
+ * in order, so that the result does not depend on how many threads took part. Helper threads are
+ * shared by the process, idle ones end.
  */
 final class BatchEncoder {
   private static final int CHUNK_CHARACTERS = 1 << 15;

@@ -3,8 +3,8 @@ package dev.espalier.text;
 import java.util.Arrays;
 
 /**
- * What one code point becomes under decomposition, removal of accents and lower-casing, for one setting of the two.
- * Open addressing over ints; Hangul syllables are not in it. Immutable.
+ * What one code point becomes under decomposition, removal of accents and lower-casing, for one
+ * setting of the two. Open addressing over ints; Hangul syllables are not in it. Immutable.
  */
 final class CharMap {
   /** Set in the count where combining characters survive, so that their order must be looked at. */
@@ -76,7 +76,10 @@ final class CharMap {
     return end;
   }
 
-  /** Where the code point's entry is in {@link #value}: its count (and {@link #REORDER}), then its images; or -1. */
+  /**
+   * Where the code point's entry is in {@link #value}: its count (and {@link #REORDER}), then its
+   * images; or -1.
+   */
   int find(int codePoint) {
     int slot = slot(codePoint);
     while (true) {

@@ -3,10 +3,11 @@ package dev.espalier.text;
 import java.util.Arrays;
 
 /**
- * Canonical ordering of combining characters that outlive the removal of accents. Those are few (Unicode's spacing
- * marks with a class, and marks newer than Hugging Face's categories), so the run they stand in is looked up only when
- * one is met. Order decides not only what comes out but also where it is said to come from: Hugging Face hands out
- * source positions in the order of the output.
+ * Canonical ordering of combining characters that outlive the removal of accents. Those are few
+ * (Unicode's spacing marks with a class, and marks newer than Hugging Face's categories), so the
+ * run they stand in is looked up only when one is met. Order decides not only what comes out but
+ * also where it is said to come from: Hugging Face hands out source positions in the order of the
+ * output.
  */
 final class CombiningRun {
   private final Pipeline pipeline;
@@ -32,7 +33,8 @@ final class CombiningRun {
   }
 
   /**
-   * Emits the run around the character at {@code at}, of which nothing before {@code at} has been emitted.
+   * Emits the run around the character at {@code at}, of which nothing before {@code at} has been
+   * emitted.
    *
    * @return where the text goes on
    */

@@ -1,12 +1,15 @@
 package dev.espalier.text;
 
+import dev.espalier.InvalidInputException;
 import java.util.Arrays;
 
 /**
- * Token ids of many texts, one after the other without padding, in buffers that grow and are reused. Not thread-safe;
- * {@link WordPieceTokenizer#encodeBatch} fills it.
+ * Token ids of many texts, one after the other without padding, in buffers that grow and are
+ * reused. Not thread-safe; {@link WordPieceTokenizer#encodeBatch} fills it.
  */
 public final class EncodedBatch {
+  private static final int MOST_TOKENS = Integer.MAX_VALUE - 8;
+
   private int[] ids = new int[1024];
   private final boolean typed;
   private int[] typeIds = {};
@@ -53,7 +56,10 @@ public final class EncodedBatch {
     return typed ? typeIds : null;
   }
 
-  /** Where text {@code i} begins in {@link #ids()}: [i], up to [i + 1]; valid up to [{@link #size()}]. Not a copy. */
+  /**
+   * Where text {@code i} begins in {@link #ids()}: [i], up to [i + 1]; valid up to [{@link
+   * #size()}]. Not a copy.
+   */
   public int[] offsets() {
     return offsets;
   }
@@ -74,8 +80,8 @@ public final class EncodedBatch {
 
   /** Appends tokens to the text being written, which {@link #endText} closes. */
   void add(int[] from, int count, int typeId, int written) {
+    reserve((long) tokens() + written + count);
     int at = tokens() + written;
-    reserve(at + count);
     System.arraycopy(from, 0, ids, at, count);
     if (typed) {
       Arrays.fill(typeIds, at, at + count, typeId);
@@ -83,7 +89,7 @@ public final class EncodedBatch {
   }
 
   void endText(int length) {
-    int end = Math.addExact(tokens(), length);
+    int end = tokens() + length;
     size++;
     if (size == offsets.length) {
       offsets = Arrays.copyOf(offsets, size * 2);
@@ -94,7 +100,7 @@ public final class EncodedBatch {
   void append(EncodedBatch other) {
     int at = tokens();
     int count = other.tokens();
-    reserve(at + count);
+    reserve((long) at + count);
     System.arraycopy(other.ids, 0, ids, at, count);
     if (typed) {
       System.arraycopy(other.typeIds, 0, typeIds, at, count);
@@ -104,9 +110,13 @@ public final class EncodedBatch {
     }
   }
 
-  private void reserve(int tokens) {
+  private void reserve(long tokens) {
+    if (tokens > MOST_TOKENS) {
+      throw new InvalidInputException(
+          "the batch has " + tokens + " tokens or more, allowed are " + MOST_TOKENS + "; split it");
+    }
     if (tokens > ids.length) {
-      int capacity = (int) Math.min(Integer.MAX_VALUE - 8, Math.max(tokens, ids.length * 2L));
+      int capacity = (int) Math.min(MOST_TOKENS, Math.max(tokens, ids.length * 2L));
       ids = Arrays.copyOf(ids, capacity);
       if (typed) {
         typeIds = Arrays.copyOf(typeIds, capacity);

@@ -3,8 +3,8 @@ package dev.espalier.text;
 import java.util.List;
 
 /**
- * One text, or a pair, as tokens; if it was cut with windows, the further ones are in {@link #overflow()}. Immutable
- * and thread-safe; arrays are copies.
+ * One text, or a pair, as tokens; if it was cut with windows, the further ones are in {@link
+ * #overflow()}. Immutable and thread-safe; arrays are copies.
  */
 public final class Encoding {
   private final SourceText[] texts;
@@ -79,7 +79,10 @@ public final class Encoding {
     return offsets;
   }
 
-  /** The same ranges in Unicode code points, as Hugging Face counts them; an unpaired surrogate is one. */
+  /**
+   * The same ranges in Unicode code points, as Hugging Face counts them; an unpaired surrogate is
+   * one.
+   */
   public int[][] codePointOffsets() {
     int[][] offsets = offsets();
     for (int i = 0; i < ids.length; i++) {
@@ -92,7 +95,10 @@ public final class Encoding {
     return offsets;
   }
 
-  /** Whether token {@code i} was put there by the model's template; a {@code [MASK]} in the text was not. */
+  /**
+   * Whether token {@code i} was put there by the model's template; a {@code [MASK]} in the text was
+   * not.
+   */
   public boolean isSpecial(int i) {
     return sequences[i] < 0;
   }
@@ -121,7 +127,10 @@ public final class Encoding {
     return sequences[i];
   }
 
-  /** The windows that follow this one, in order; empty unless asked for. They have none of their own. */
+  /**
+   * The windows that follow this one, in order; empty unless asked for. They have none of their
+   * own.
+   */
   public List<Encoding> overflow() {
     return overflow;
   }

@@ -3,7 +3,8 @@ package dev.espalier.text;
 import dev.espalier.InvalidInputException;
 
 /**
- * How many tokens of each text are kept; follows {@code truncate_encodings} of Hugging Face tokenizers.
+ * How many tokens of each text are kept; follows {@code truncate_encodings} of Hugging Face
+ * tokenizers.
  *
  * @param first tokens of the first text
  * @param second tokens of the second; 0 without one
@@ -68,7 +69,12 @@ record Lengths(int first, int second) {
     if (other >= room) {
       throw new TruncationException(
           TOO_SHORT,
-          "room for " + room + " tokens, the text that is not cut has " + other + ", the other " + target);
+          "room for "
+              + room
+              + " tokens, the text that is not cut has "
+              + other
+              + ", the other "
+              + target);
     }
     return room - other;
   }

@@ -1,8 +1,8 @@
 package dev.espalier.text;
 
 /**
- * What happens to a text before it is split into words; the names are those of {@code BertNormalizer} in {@code
- * tokenizer.json}. The steps are applied in the order of the components.
+ * What happens to a text before it is split into words; the names are those of {@code
+ * BertNormalizer} in {@code tokenizer.json}. The steps are applied in the order of the components.
  *
  * @param cleanText removes control characters, makes all white space a blank
  * @param handleChineseChars puts blanks around CJK ideographs

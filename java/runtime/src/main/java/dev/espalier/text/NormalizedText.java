@@ -2,7 +2,9 @@ package dev.espalier.text;
 
 import java.util.Arrays;
 
-/** A stretch of normalized text with the range of the original each of its UTF-16 units came from. */
+/**
+ * A stretch of normalized text with the range of the original each of its UTF-16 units came from.
+ */
 final class NormalizedText {
   char[] units = new char[256];
   int[] starts = new int[256];

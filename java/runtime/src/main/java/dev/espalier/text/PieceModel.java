@@ -1,8 +1,8 @@
 package dev.espalier.text;
 
 /**
- * The greedy longest-match-first WordPiece model (Wu et al., "Google's Neural Machine Translation System", section
- * 4.1; the rules are those of BERT's tokenizer). Immutable.
+ * The greedy longest-match-first WordPiece model (Wu et al., "Google's Neural Machine Translation
+ * System", section 4.1; the rules are those of BERT's tokenizer). Immutable.
  */
 final class PieceModel {
   private final Trie trie = new Trie();
@@ -33,8 +33,9 @@ final class PieceModel {
   }
 
   /**
-   * Appends the pieces of {@code word[0..length)}, at least one character and no more than {@link #maxWordLength} code
-   * points; with details where {@code out} wants them, from the range in the text of every unit of the word.
+   * Appends the pieces of {@code word[0..length)}, at least one character and no more than {@link
+   * #maxWordLength} code points; with details where {@code out} wants them, from the range in the
+   * text of every unit of the word.
    */
   void tokenize(char[] word, int length, int[] starts, int[] ends, int wordIndex, TokenList out) {
     int first = out.size;

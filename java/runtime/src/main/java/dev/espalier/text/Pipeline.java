@@ -1,5 +1,6 @@
 package dev.espalier.text;
 
+import dev.espalier.ModelFormatException;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -19,7 +20,7 @@ final class Pipeline {
   private final AddedTokenMatcher literalTokens;
   private final AddedTokenMatcher normalizedTokens;
 
-  Pipeline(PieceModel model, Normalization normalization, List<AddedToken> added) {
+  Pipeline(PieceModel model, Normalization normalization, List<AddedToken> added, String source) {
     this.model = model;
     this.normalization = normalization;
     this.mask = mask(normalization);
@@ -42,9 +43,17 @@ final class Pipeline {
     List<String> normalizedPatterns = new ArrayList<>();
     for (AddedToken token : added) {
       if (token.normalized()) {
-        Scanner scanner = new Scanner(new Pipeline(model, normalization, List.of()));
+        Scanner scanner = new Scanner(new Pipeline(model, normalization, List.of(), source));
         normalized.add(token);
-        normalizedPatterns.add(scanner.normalizedForm(token.content()));
+        String pattern = scanner.normalizedForm(token.content());
+        if (pattern.isEmpty()) {
+          throw new ModelFormatException(
+              source
+                  + ": the added token "
+                  + Vocabulary.quote(token.content())
+                  + " has normalized true, but normalization leaves nothing of it to be found");
+        }
+        normalizedPatterns.add(pattern);
       } else {
         literal.add(token);
         literalPatterns.add(token.content());

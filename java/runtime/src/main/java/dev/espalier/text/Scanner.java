@@ -3,10 +3,10 @@ package dev.espalier.text;
 import java.util.Arrays;
 
 /**
- * One thread's state of turning a text into tokens: normalizes, splits and looks up in a single pass, the text's
- * length in time and no memory per token. The word at hand is in {@link #word}; a word longer than the model takes is
- * counted but not kept. Equal to applying Hugging Face's BertNormalizer, BertPreTokenizer and WordPiece one after the
- * other.
+ * One thread's state of turning a text into tokens: normalizes, splits and looks up in a single
+ * pass, the text's length in time and no memory per token. The word at hand is in {@link #word}; a
+ * word longer than the model takes is counted but not kept. Equal to applying Hugging Face's
+ * BertNormalizer, BertPreTokenizer and WordPiece one after the other.
  */
 final class Scanner {
   private static final int LARGEST_KEPT = 1 << 18;
@@ -28,7 +28,10 @@ final class Scanner {
   private int words;
   private int limit;
 
-  /** Where normalized text goes when added tokens are to be found in it; null when words are taken at once. */
+  /**
+   * Where normalized text goes when added tokens are to be found in it; null when words are taken
+   * at once.
+   */
   private NormalizedText normalized;
 
   private NormalizedText spare;
@@ -210,7 +213,8 @@ final class Scanner {
       return next;
     } else if ((flags & UnicodeTables.SPACE) != 0) {
       emit(pipeline.cleans() ? ' ' : codePoint, i, next);
-    } else if ((flags & (UnicodeTables.CHINESE | UnicodeTables.LOWER | UnicodeTables.DECOMPOSE)) != 0) {
+    } else if ((flags & (UnicodeTables.CHINESE | UnicodeTables.LOWER | UnicodeTables.DECOMPOSE))
+        != 0) {
       return mapped(text, from, i, next, to, codePoint, flags);
     } else if ((flags & UnicodeTables.MARK) == 0) {
       emit(codePoint, i, next);
@@ -314,7 +318,10 @@ final class Scanner {
     length = n + units;
   }
 
-  /** Grows the word, or, once it is longer than the model takes, gives its last places for overwriting. */
+  /**
+   * Grows the word, or, once it is longer than the model takes, gives its last places for
+   * overwriting.
+   */
   private int makeRoom(int n) {
     if (n / 2 > maxWordLength + 2) {
       return n - 2;

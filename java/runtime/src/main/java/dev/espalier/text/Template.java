@@ -40,8 +40,7 @@ record Template(List<Piece> single, List<Piece> pair) {
 
   /** The texts alone. */
   static Template bare() {
-    return new Template(
-        List.of(Piece.text(0, 0)), List.of(Piece.text(0, 0), Piece.text(1, 1)));
+    return new Template(List.of(Piece.text(0, 0)), List.of(Piece.text(0, 0), Piece.text(1, 1)));
   }
 
   List<Piece> pieces(boolean hasPair) {

@@ -2,7 +2,9 @@ package dev.espalier.text;
 
 import java.util.Arrays;
 
-/** Growing columns of tokens: ids and, if asked for, where each came from. Reused from text to text. */
+/**
+ * Growing columns of tokens: ids and, if asked for, where each came from. Reused from text to text.
+ */
 final class TokenList {
   int[] ids = new int[256];
   int[] starts = {};

@@ -10,8 +10,9 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Reads {@code tokenizer.json} of Hugging Face tokenizers. Its {@code padding}, {@code truncation} and {@code decoder}
- * are not used: callers say how long, and nothing is padded. Any other part that is not BERT's is refused by name.
+ * Reads {@code tokenizer.json} of Hugging Face tokenizers. Its {@code padding}, {@code truncation}
+ * and {@code decoder} are not used: callers say how long, and nothing is padded. Any other part
+ * that is not BERT's is refused by name.
  */
 final class TokenizerJson {
   private static final int LONGEST_WORD = 1_000_000;
@@ -44,7 +45,10 @@ final class TokenizerJson {
     String unknown = file.text(model, "model.", "unk_token");
     if (vocabulary.idOf(unknown) < 0) {
       throw new ModelFormatException(
-          file.name() + ": model.unk_token " + Vocabulary.quote(unknown) + " is not in model.vocab");
+          file.name()
+              + ": model.unk_token "
+              + Vocabulary.quote(unknown)
+              + " is not in model.vocab");
     }
     int longest = file.number(model, "model.", "max_input_chars_per_word");
     if (longest > LONGEST_WORD) {
@@ -59,6 +63,7 @@ final class TokenizerJson {
     }
     return new TokenizerSpec(
         "tokenizer.json",
+        file.name(),
         vocabulary,
         unknown,
         file.text(model, "model.", "continuing_subword_prefix"),
@@ -66,16 +71,23 @@ final class TokenizerJson {
         normalization(),
         added(vocabulary),
         template(),
-        new TokenizerSpec.SpecialNames(names.cls(), names.sep(), names.pad(), unknown, names.mask()),
+        new TokenizerSpec.SpecialNames(
+            names.cls(), names.sep(), names.pad(), unknown, names.mask()),
         modelMaxLength);
   }
 
   private Map<String, Integer> vocabulary(JsonNode model) {
     JsonNode vocab = file.object(model, "model.", "vocab");
     Map<String, Integer> ids = new HashMap<>(vocab.size() * 2);
-    vocab
-        .properties()
-        .forEach(e -> ids.put(e.getKey(), file.number(e.getValue(), "model.vocab." + e.getKey())));
+    for (Map.Entry<String, JsonNode> entry : vocab.properties()) {
+      JsonNode id = entry.getValue();
+      // The path is a string per token, so it is made only where it is needed.
+      ids.put(
+          entry.getKey(),
+          id.isInt() && id.intValue() >= 0
+              ? id.intValue()
+              : file.number(id, "model.vocab." + entry.getKey()));
+    }
     return ids;
   }
 
@@ -97,7 +109,10 @@ final class TokenizerJson {
         lower);
   }
 
-  /** Ids are given as Hugging Face does: the vocabulary's own, else the next free one; those in the file only tell. */
+  /**
+   * Ids are given as Hugging Face does: the vocabulary's own, else the next free one; those in the
+   * file only tell.
+   */
   private List<AddedToken> added(Vocabulary vocabulary) {
     if (!JsonFile.has(root, "added_tokens")) {
       return List.of();
@@ -143,11 +158,13 @@ final class TokenizerJson {
       }
       case "TemplateProcessing" -> {
         JsonNode special = file.object(p, path, "special_tokens");
-        List<Template.Piece> single = pieces(file.array(p, path, "single"), path + "single", special);
+        List<Template.Piece> single =
+            pieces(file.array(p, path, "single"), path + "single", special);
         List<Template.Piece> pair = pieces(file.array(p, path, "pair"), path + "pair", special);
         if (single.stream().anyMatch(x -> x.sequence() == 1)) {
           throw new ModelFormatException(
-              file.name() + ": post_processor.single names a second text (B) where there is only one");
+              file.name()
+                  + ": post_processor.single names a second text (B) where there is only one");
         }
         return new Template(single, pair);
       }
@@ -177,7 +194,8 @@ final class TokenizerJson {
           throw file.wrong(at + "Sequence.", "id", "\"A\" or \"B\"", s.path("id"));
         }
         pieces.add(
-            Template.Piece.text(id.equals("A") ? 0 : 1, file.number(s, at + "Sequence.", "type_id")));
+            Template.Piece.text(
+                id.equals("A") ? 0 : 1, file.number(s, at + "Sequence.", "type_id")));
       } else {
         JsonNode s = file.object(piece, at, "SpecialToken");
         String id = file.text(s, at + "SpecialToken.", "id");

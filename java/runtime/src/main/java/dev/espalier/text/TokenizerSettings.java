@@ -101,8 +101,8 @@ final class TokenizerSettings {
   }
 
   /**
-   * Refuses flags that contradict {@code tokenizer.json}: which of the two files a model was trained with cannot be
-   * told.
+   * Refuses flags that contradict {@code tokenizer.json}: which of the two files a model was
+   * trained with cannot be told.
    *
    * @throws ModelFormatException naming both fields
    */
@@ -151,7 +151,9 @@ final class TokenizerSettings {
         id = Integer.parseInt(entry.getKey());
       } catch (NumberFormatException e) {
         throw new ModelFormatException(
-            file.name() + ": added_tokens_decoder has the key " + Vocabulary.quote(entry.getKey())
+            file.name()
+                + ": added_tokens_decoder has the key "
+                + Vocabulary.quote(entry.getKey())
                 + ", it must be a token id",
             e);
       }

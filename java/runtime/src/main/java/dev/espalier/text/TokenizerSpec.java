@@ -6,6 +6,7 @@ import java.util.List;
  * A tokenizer as its files describe it.
  *
  * @param kind which file it was read from, for people
+ * @param source that file with its place, for messages
  * @param vocabulary the model's tokens, added ones not included
  * @param unknownToken for words without pieces
  * @param prefix of pieces inside a word
@@ -18,6 +19,7 @@ import java.util.List;
  */
 record TokenizerSpec(
     String kind,
+    String source,
     Vocabulary vocabulary,
     String unknownToken,
     String prefix,

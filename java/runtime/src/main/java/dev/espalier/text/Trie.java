@@ -4,9 +4,9 @@ import dev.espalier.UnsupportedModelException;
 import java.util.Arrays;
 
 /**
- * A trie over UTF-16 units with two roots, {@link #ROOT} and {@link #CONTINUATION}. All edges lie in one open-addressed
- * table of longs, (node 24 bits, unit 16 bits, child 24 bits), so that a step usually touches one cache line. Filled
- * by one thread, then read by any number.
+ * A trie over UTF-16 units with two roots, {@link #ROOT} and {@link #CONTINUATION}. All edges lie
+ * in one open-addressed table of longs, (node 24 bits, unit 16 bits, child 24 bits), so that a step
+ * usually touches one cache line. Filled by one thread, then read by any number.
  */
 final class Trie {
   static final int ROOT = 0;
@@ -67,7 +67,9 @@ final class Trie {
   private int addChild(int node, char unit) {
     if (nodes > CHILD_MASK) {
       throw new UnsupportedModelException(
-          "the vocabulary needs more than " + CHILD_MASK + " trie nodes; its tokens are too many or too long");
+          "the vocabulary needs more than "
+              + CHILD_MASK
+              + " trie nodes; its tokens are too many or too long");
     }
     int child = nodes++;
     if (child == values.length) {

@@ -5,7 +5,8 @@ import dev.espalier.InvalidInputException;
 /**
  * How a text, or a pair, is cut to a length.
  *
- * @param maxLength most tokens of a window, special tokens included; {@link Integer#MAX_VALUE} does not cut
+ * @param maxLength most tokens of a window, special tokens included; {@link Integer#MAX_VALUE} does
+ *     not cut
  * @param strategy which text of a pair is cut
  * @param windows whether what was cut off comes back as further windows
  * @param stride tokens that consecutive windows share; 0 without windows
@@ -29,7 +30,9 @@ public record Truncation(int maxLength, Strategy strategy, boolean windows, int 
         }
       }
       throw new InvalidInputException(
-          "truncation \"" + name + "\" is unknown; choose longest_first, only_first or only_second");
+          "truncation \""
+              + name
+              + "\" is unknown; choose longest_first, only_first or only_second");
     }
   }
 

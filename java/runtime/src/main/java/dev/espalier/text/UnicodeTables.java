@@ -7,13 +7,17 @@ import java.util.HashMap;
 import java.util.Map;
 
 /**
- * Properties of code points as Hugging Face tokenizers has them, whatever Unicode version the running JDK knows. The
- * resource {@code unicode.txt} was derived from that program itself by {@code tests/golden/unicode_tables.py}: its
- * parts follow different Unicode versions (categories 8, decompositions 9, lower case and {@code \w} of its Rust
- * compiler), which no single JDK has.
+ * Properties of code points as Hugging Face tokenizers has them, whatever Unicode version the
+ * running JDK knows. The resource {@code unicode.txt} was derived from that program itself by
+ * {@code tests/golden/unicode_tables.py}: its parts follow different Unicode versions (old ones for
+ * categories and decompositions, its Rust compiler's for lower case and {@code \w}), which no
+ * single JDK has.
  */
 final class UnicodeTables {
-  /** Removed by {@code clean_text}: control, format, unassigned, private use, NUL and U+FFFD. */
+  /**
+   * Removed by {@code clean_text}: control, format, private use and U+FFFD; unassigned code points
+   * stay.
+   */
   static final int DROP = 1;
 
   /** White space: separates words. */
@@ -34,7 +38,10 @@ final class UnicodeTables {
   /** Has another lower case. */
   static final int LOWER = 64;
 
-  /** Has a canonical decomposition, or is a combining character that outlives the removal of accents. */
+  /**
+   * Has a canonical decomposition, or is a combining character that outlives the removal of
+   * accents.
+   */
   static final int DECOMPOSE = 128;
 
   static final int HANGUL_FIRST = 0xAC00;
@@ -78,7 +85,9 @@ final class UnicodeTables {
     return COMBINING_CLASS.getOrDefault(codePoint, 0);
   }
 
-  /** Every code point outside Hangul whose image under decomposition or lower-casing is not itself. */
+  /**
+   * Every code point outside Hangul whose image under decomposition or lower-casing is not itself.
+   */
   static int[] changing() {
     Map<Integer, Boolean> all = new HashMap<>();
     LOWER_CASE.keySet().forEach(c -> all.put(c, true));

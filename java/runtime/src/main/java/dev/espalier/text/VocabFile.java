@@ -51,8 +51,13 @@ final class VocabFile {
       int id = vocabulary.idOf(token.content());
       if (id >= 0 && id != token.id()) {
         throw new ModelFormatException(
-            name + ": " + Vocabulary.quote(token.content()) + " has id " + id
-                + ", tokenizer_config.json: added_tokens_decoder says " + token.id());
+            name
+                + ": "
+                + Vocabulary.quote(token.content())
+                + " has id "
+                + id
+                + ", tokenizer_config.json: added_tokens_decoder says "
+                + token.id());
       }
       if (!token.content().isEmpty()) {
         added.put(token.content(), token);
@@ -60,6 +65,7 @@ final class VocabFile {
     }
     return new TokenizerSpec(
         "vocab.txt",
+        name,
         vocabulary,
         names.unk(),
         "##",
@@ -71,7 +77,10 @@ final class VocabFile {
         modelMaxLength);
   }
 
-  /** Tokens lose white space at their end; of a token that comes twice the later line counts, as at Hugging Face. */
+  /**
+   * Tokens lose white space at their end; of a token that comes twice the later line counts, as at
+   * Hugging Face.
+   */
   static Map<String, Integer> parse(String name, byte[] bytes) {
     String text;
     try {
@@ -86,8 +95,7 @@ final class VocabFile {
       int newline = text.indexOf('\n', at);
       int next = newline < 0 ? text.length() : newline + 1;
       int end = newline < 0 ? text.length() : newline;
-      while (end > at
-          && (UnicodeTables.flags(text.charAt(end - 1)) & UnicodeTables.SPACE) != 0) {
+      while (end > at && (UnicodeTables.flags(text.charAt(end - 1)) & UnicodeTables.SPACE) != 0) {
         end--;
       }
       ids.put(text.substring(at, end), line++);

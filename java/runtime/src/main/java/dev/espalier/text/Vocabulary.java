@@ -3,6 +3,7 @@ package dev.espalier.text;
 import dev.espalier.InvalidInputException;
 import dev.espalier.ModelFormatException;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.function.ObjIntConsumer;
 
@@ -28,25 +29,50 @@ public final class Vocabulary {
    * A vocabulary from tokens to ids.
    *
    * @param source names the file in messages
-   * @throws ModelFormatException if an id is negative or above 16777215, or a token is not valid Unicode
+   * @throws ModelFormatException if an id is negative or above 16777215, or a token is not valid
+   *     Unicode
    */
   public static Vocabulary of(Map<String, Integer> ids, String source) {
     ids.forEach(
         (token, id) -> {
           if (id < 0 || id > LARGEST_ID) {
             throw new ModelFormatException(
-                source + ": token " + quote(token) + " has id " + id + ", allowed are 0.." + LARGEST_ID);
+                source
+                    + ": token "
+                    + quote(token)
+                    + " has id "
+                    + id
+                    + ", allowed are 0.."
+                    + LARGEST_ID);
           }
-          for (int i = 0; i < token.length(); i++) {
-            int c = token.codePointAt(i);
-            if (c >= Character.MIN_SURROGATE && c <= Character.MAX_SURROGATE) {
-              throw new ModelFormatException(
-                  source + ": the token with id " + id + " has an unpaired surrogate");
-            }
-            i += Character.charCount(c) - 1;
+          if (!isUnicode(token)) {
+            throw new ModelFormatException(
+                source + ": the token with id " + id + " has an unpaired surrogate");
           }
         });
     return new Vocabulary(new HashMap<>(ids));
+  }
+
+  private static boolean isUnicode(String token) {
+    int i = 0;
+    while (i < token.length()) {
+      int c = token.codePointAt(i);
+      if (c >= Character.MIN_SURROGATE && c <= Character.MAX_SURROGATE) {
+        return false;
+      }
+      i += Character.charCount(c);
+    }
+    return true;
+  }
+
+  /** The same with further tokens. */
+  Vocabulary with(List<AddedToken> further, String source) {
+    if (further.stream().allMatch(t -> idOf(t.content()) == t.id())) {
+      return this;
+    }
+    Map<String, Integer> all = new HashMap<>(ids);
+    further.forEach(t -> all.put(t.content(), t.id()));
+    return of(all, source);
   }
 
   /** Number of tokens. */
@@ -71,17 +97,14 @@ public final class Vocabulary {
    */
   public String token(int id) {
     if (id < 0 || id >= tokens.length || tokens[id] == null) {
-      throw new InvalidInputException("token id " + id + " is not in the vocabulary of " + size() + " tokens");
+      throw new InvalidInputException(
+          "token id " + id + " is not in the vocabulary of " + size() + " tokens");
     }
     return tokens[id];
   }
 
   void forEachToken(ObjIntConsumer<String> action) {
     ids.forEach(action::accept);
-  }
-
-  Map<String, Integer> toMap() {
-    return new HashMap<>(ids);
   }
 
   static String quote(String token) {

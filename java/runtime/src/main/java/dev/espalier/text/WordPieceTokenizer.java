@@ -4,7 +4,6 @@ import dev.espalier.InvalidInputException;
 import dev.espalier.ModelFormatException;
 import dev.espalier.model.TokenizerFiles;
 import java.util.Arrays;
-import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -12,13 +11,14 @@ import java.util.OptionalInt;
 import java.util.concurrent.ConcurrentLinkedQueue;
 
 /**
- * BERT's WordPiece tokenizer, equal to Hugging Face tokenizers 0.23 on any text: ids, types, offsets, word indices,
- * truncation and windows. Immutable and thread-safe.
+ * BERT's WordPiece tokenizer, equal to Hugging Face tokenizers 0.23 on any text: ids, types,
+ * offsets, word indices, truncation and windows. Immutable and thread-safe.
  *
- * <p>A Java string may hold unpaired surrogates, which no UTF-8 text can; each counts as one U+FFFD, so that cleaning
- * removes it, and offsets of the rest stay those of the string as given.
+ * <p>A Java string may hold unpaired surrogates, which no UTF-8 text can; each counts as one
+ * U+FFFD, so that cleaning removes it, and offsets of the rest stay those of the string as given.
  *
- * <p>One difference: a maximum length below the number of special tokens is refused here; there it means no limit.
+ * <p>One difference: a maximum length below the number of special tokens is refused here; there it
+ * means no limit.
  */
 public final class WordPieceTokenizer {
   private final TokenizerSpec spec;
@@ -28,9 +28,7 @@ public final class WordPieceTokenizer {
 
   private WordPieceTokenizer(TokenizerSpec spec) {
     this.spec = spec;
-    Map<String, Integer> all = spec.vocabulary().toMap();
-    spec.added().forEach(t -> all.put(t.content(), t.id()));
-    vocabulary = Vocabulary.of(all, spec.kind());
+    vocabulary = spec.vocabulary().with(spec.added(), spec.source());
     for (List<Template.Piece> pieces : List.of(spec.template().single(), spec.template().pair())) {
       for (Template.Piece piece : pieces) {
         for (int id : piece.ids()) {
@@ -40,7 +38,7 @@ public final class WordPieceTokenizer {
     }
     PieceModel model =
         new PieceModel(spec.vocabulary(), spec.unknownToken(), spec.prefix(), spec.maxWordLength());
-    pipeline = new Pipeline(model, spec.normalization(), spec.added());
+    pipeline = new Pipeline(model, spec.normalization(), spec.added(), spec.source());
   }
 
   private void checkSpecial(int id) {
@@ -48,16 +46,17 @@ public final class WordPieceTokenizer {
       vocabulary.token(id);
     } catch (InvalidInputException e) {
       throw new ModelFormatException(
-          spec.kind() + ": post_processor puts in the id " + id + ", which no token has", e);
+          spec.source() + ": post_processor puts in the id " + id + ", which no token has", e);
     }
   }
 
   /**
-   * Reads a model's tokenizer: {@code tokenizer.json} if there is one, else {@code vocab.txt}; with either, {@code
-   * tokenizer_config.json} if there is one.
+   * Reads a model's tokenizer: {@code tokenizer.json} if there is one, else {@code vocab.txt}; with
+   * either, {@code tokenizer_config.json} if there is one.
    *
    * @throws ModelFormatException if a file is damaged or they contradict each other
-   * @throws dev.espalier.UnsupportedModelException if a part that changes results is not implemented
+   * @throws dev.espalier.UnsupportedModelException if a part that changes results is not
+   *     implemented
    */
   public static WordPieceTokenizer load(TokenizerFiles files) {
     String place = files.source() + ": ";
@@ -106,13 +105,7 @@ public final class WordPieceTokenizer {
   private static WordPieceTokenizer fromVocab(
       Map<String, Integer> ids, Normalization normalization, String source) {
     return new WordPieceTokenizer(
-        VocabFile.spec(
-            source,
-            new HashMap<>(ids),
-            normalization,
-            TokenizerSpec.SpecialNames.BERT,
-            List.of(),
-            0));
+        VocabFile.spec(source, ids, normalization, TokenizerSpec.SpecialNames.BERT, List.of(), 0));
   }
 
   /** Encodes one text with special tokens, uncut. */
@@ -130,7 +123,8 @@ public final class WordPieceTokenizer {
    *
    * @param pair the second text, or null
    * @param specialTokens whether the model's special tokens are put in
-   * @throws InvalidInputException if the text is null, or the truncation cannot be (see {@link TruncationException})
+   * @throws InvalidInputException if the text is null, or the truncation cannot be (see {@link
+   *     TruncationException})
    */
   public Encoding encode(String text, String pair, Truncation truncation, boolean specialTokens) {
     requireText(text, "text");
@@ -139,7 +133,9 @@ public final class WordPieceTokenizer {
     Scanner scanner = take();
     try {
       boolean whole =
-          hasPair || truncation.windows() || truncation.strategy() == Truncation.Strategy.ONLY_SECOND;
+          hasPair
+              || truncation.windows()
+              || truncation.strategy() == Truncation.Strategy.ONLY_SECOND;
       scanner.scan(text, whole ? Integer.MAX_VALUE : room, true);
       Assembler.Scanned first = Assembler.Scanned.of(text, scanner.tokens);
       Assembler.Scanned[] texts = {first};
@@ -156,10 +152,11 @@ public final class WordPieceTokenizer {
   }
 
   /**
-   * Encodes many texts with special tokens; what {@link #encode} gives for each, only faster, and the same for any
-   * number of threads.
+   * Encodes many texts with special tokens; what {@link #encode} gives for each, only faster, and
+   * the same for any number of threads.
    *
-   * @param maxLength most tokens of a text, special ones included; the rest of a longer text is not even read
+   * @param maxLength most tokens of a text, special ones included; the rest of a longer text is not
+   *     even read
    * @param threads threads to use at most, the caller's included
    * @param out cleared, then filled in the order of the texts
    */
@@ -182,7 +179,11 @@ public final class WordPieceTokenizer {
    * @see #encodeBatch(List, int, int, EncodedBatch)
    */
   public void encodeBatch(
-      List<String> texts, List<String> pairs, Truncation truncation, int threads, EncodedBatch out) {
+      List<String> texts,
+      List<String> pairs,
+      Truncation truncation,
+      int threads,
+      EncodedBatch out) {
     if (texts.size() != pairs.size()) {
       throw new InvalidInputException(
           texts.size() + " first texts but " + pairs.size() + " second texts");
@@ -247,7 +248,8 @@ public final class WordPieceTokenizer {
 
   private int room(Truncation truncation, boolean hasPair, boolean specialTokens) {
     int addedSingle = spec.template().added(false);
-    return Lengths.room(truncation, specialTokens ? spec.template().added(hasPair) : 0, addedSingle);
+    return Lengths.room(
+        truncation, specialTokens ? spec.template().added(hasPair) : 0, addedSingle);
   }
 
   private static void requireText(String text, String what) {
@@ -327,7 +329,10 @@ public final class WordPieceTokenizer {
     return spec.normalization();
   }
 
-  /** {@code model_max_length} of tokenizer_config.json, special tokens included, if it is there and is a limit. */
+  /**
+   * {@code model_max_length} of tokenizer_config.json, special tokens included, if it is there and
+   * is a limit.
+   */
   public OptionalInt modelMaxLength() {
     return spec.modelMaxLength() == 0 ? OptionalInt.empty() : OptionalInt.of(spec.modelMaxLength());
   }

@@ -1,0 +1,98 @@
+package dev.espalier.bench;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.espalier.EspalierException;
+import dev.espalier.InvalidInputException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.Callable;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+/** The command behind {@code tests/bench/compare}. */
+@Command(
+    name = "compare",
+    mixinStandardHelpOptions = true,
+    sortOptions = false,
+    description = {
+      "Runs Espalier and ONNX Runtime side by side, from strings to vectors, and prints who is how fast.",
+      "Exit status: 0 done, 1 the vectors differ or something failed, 2 wrong usage."
+    })
+public final class Compare implements Callable<Integer> {
+  @Option(
+      names = "--model",
+      required = true,
+      description = "a short name, a jar, an ONNX file or a directory with one")
+  String model;
+
+  @Option(names = "--in", required = true, description = "the texts, one a line")
+  Path in;
+
+  @Option(names = "--dtype", defaultValue = "fp32", description = "fp32 (default)")
+  String dtype;
+
+  @Option(names = "--threads", description = "threads of each peer (default: one per processor)")
+  int threads = Runtime.getRuntime().availableProcessors();
+
+  @Option(names = "--rounds", defaultValue = "5", description = "interleaved rounds (default: 5)")
+  int rounds;
+
+  @Option(
+      names = "--latency-calls",
+      defaultValue = "400",
+      description = "single short texts for each peer (default: 400)")
+  int latencyCalls;
+
+  @Option(names = "--seed", defaultValue = "1", description = "of the order within rounds (default: 1)")
+  long seed;
+
+  @Option(
+      names = "--tokenizer",
+      description = "compare the tokenizers alone, one thread each, instead of whole pipelines")
+  boolean tokenizer;
+
+  @Option(names = "--json", description = "write the figures here as well")
+  Path json;
+
+  /** See the class. */
+  public static void main(String[] args) {
+    CommandLine command = new CommandLine(new Compare());
+    command.setExecutionExceptionHandler(
+        (e, line, result) -> {
+          if (e instanceof EspalierException) {
+            System.err.println("compare: " + e.getMessage());
+            return e instanceof InvalidInputException ? 2 : 1;
+          }
+          throw e;
+        });
+    System.exit(command.execute(args));
+  }
+
+  @Override
+  public Integer call() {
+    check("--threads", threads, 1);
+    check("--rounds", rounds, 1);
+    check("--latency-calls", latencyCalls, 1);
+    if (!dtype.equals("fp32")) {
+      throw new InvalidInputException("--dtype " + dtype + ": only fp32 can be compared");
+    }
+    List<String> texts = TextFile.read(in);
+    try (PeerFiles files = PeerFiles.of(model)) {
+      ObjectNode figures =
+          tokenizer
+              ? new TokenizerComparison(this, texts, files).run()
+              : new PipelineComparison(this, texts, files).run();
+      if (json != null) {
+        Report.write(figures, json);
+      }
+      return figures.path("same").asBoolean() ? 0 : 1;
+    }
+  }
+
+  private static void check(String option, int value, int least) {
+    if (value < least) {
+      throw new InvalidInputException(option + " is " + value + ", expected at least " + least);
+    }
+  }
+}

@@ -1,0 +1,87 @@
+package dev.espalier.bench;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+
+/**
+ * The time of one call with one short text. Peers take turns in blocks of calls, in an order drawn anew each time; the
+ * first calls of a block, which wake a sleeping pool, are not counted.
+ */
+final class Latency {
+  /** Own short sentences, 6 to 14 tokens, taken in turn. */
+  static final List<String> TEXTS =
+      List.of(
+          "Where is the nearest railway station?",
+          "The soup was cold and the waiter did not care.",
+          "How do I reset my password?",
+          "Apples ripen earlier against a south wall.",
+          "Shipping to the islands takes five working days.",
+          "A small bug fix for the date parser.",
+          "She plays the cello in a string quartet.",
+          "Rain is expected in the evening.");
+
+  private static final int BLOCK = 50;
+  private static final int UNCOUNTED = 5;
+
+  private final List<Peer> peers;
+  private final Map<String, List<double[]>> blocks = new LinkedHashMap<>();
+
+  Latency(List<Peer> peers) {
+    this.peers = peers;
+    peers.forEach(p -> blocks.put(p.name(), new ArrayList<>()));
+  }
+
+  /**
+   * @param calls at least so many are counted for each peer
+   */
+  void run(int calls, Idle idle, long seed) {
+    Random random = new Random(seed);
+    for (Peer peer : peers) {
+      block(peer, 2 * BLOCK);
+    }
+    for (int done = 0; done < calls; done += BLOCK) {
+      List<Peer> order = new ArrayList<>(peers);
+      Collections.shuffle(order, random);
+      for (Peer peer : order) {
+        idle.await();
+        blocks.get(peer.name()).add(block(peer, BLOCK));
+      }
+    }
+  }
+
+  private static double[] block(Peer peer, int calls) {
+    double[] ms = new double[calls];
+    for (int i = -UNCOUNTED; i < calls; i++) {
+      List<String> text = List.of(TEXTS.get(Math.floorMod(i, TEXTS.size())));
+      long start = System.nanoTime();
+      peer.embed(text);
+      long nanos = System.nanoTime() - start;
+      if (i >= 0) {
+        ms[i] = nanos * 1e-6;
+      }
+    }
+    return ms;
+  }
+
+  /** Milliseconds that {@code percent} of all calls do not exceed. */
+  double percentile(Peer peer, double percent) {
+    double[] all = blocks.get(peer.name()).stream().flatMapToDouble(Arrays::stream).toArray();
+    return Spread.percentile(all, percent);
+  }
+
+  /** The median call of {@code a} over that of {@code b}, block by block. */
+  Spread ratio(Peer a, Peer b) {
+    List<double[]> ba = blocks.get(a.name());
+    List<double[]> bb = blocks.get(b.name());
+    double[] ratios = new double[ba.size()];
+    for (int i = 0; i < ratios.length; i++) {
+      ratios[i] = Spread.percentile(ba.get(i), 50) / Spread.percentile(bb.get(i), 50);
+    }
+    return Spread.of(ratios);
+  }
+}
