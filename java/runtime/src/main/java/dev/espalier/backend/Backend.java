@@ -31,6 +31,12 @@ public interface Backend extends AutoCloseable {
   /** Packs a linear layer: weight [outputs, inputs] by rows, bias [outputs]. */
   Linear linear(int outputs, int inputs, RowSource weight, float[] bias);
 
+  /**
+   * Packs a linear layer in int8 ({@link dev.espalier.tensor.Int8}): codes [outputs, inputs] by rows with a scale each,
+   * bias [outputs]. Its activations are quantized token by token when it runs.
+   */
+  Linear int8Linear(int outputs, int inputs, CodeSource weight, float[] bias);
+
   /** Packs gain and offset, both [columns]. */
   LayerNorm layerNorm(float[] gamma, float[] beta, float epsilon);
 
@@ -38,6 +44,16 @@ public interface Backend extends AutoCloseable {
   Embeddings embeddings(
       int vocabSize,
       RowSource word,
+      int typeVocabSize,
+      RowSource type,
+      int maxPositions,
+      RowSource position,
+      int columns);
+
+  /** As {@link #embeddings}, the word table in int8 with one scale a row. */
+  Embeddings int8Embeddings(
+      int vocabSize,
+      CodeSource word,
       int typeVocabSize,
       RowSource type,
       int maxPositions,

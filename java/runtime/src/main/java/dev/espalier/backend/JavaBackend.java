@@ -1,6 +1,8 @@
 package dev.espalier.backend;
 
+import dev.espalier.InvalidInputException;
 import dev.espalier.backend.JavaWeights.Dense;
+import dev.espalier.backend.JavaWeights.Int8Dense;
 import dev.espalier.backend.JavaWeights.JavaHeads;
 import dev.espalier.backend.JavaWeights.Norm;
 import dev.espalier.backend.JavaWeights.Tables;
@@ -9,6 +11,7 @@ import dev.espalier.model.Pooling;
 import dev.espalier.tensor.Embeddings;
 import dev.espalier.tensor.HeadLayout;
 import dev.espalier.tensor.Heads;
+import dev.espalier.tensor.Int8;
 import dev.espalier.tensor.LayerNorm;
 import dev.espalier.tensor.Linear;
 import dev.espalier.tensor.PackedBatch;
@@ -39,6 +42,38 @@ public final class JavaBackend implements Backend {
     float[] values = new float[Math.multiplyExact(outputs, inputs)];
     weight.read(0, outputs, values);
     return new Dense(outputs, inputs, values, bias.clone());
+  }
+
+  @Override
+  public Linear int8Linear(int outputs, int inputs, CodeSource weight, float[] bias) {
+    byte[] codes = new byte[Math.multiplyExact(outputs, inputs)];
+    float[] scales = new float[outputs];
+    weight.read(0, outputs, codes, scales);
+    return new Int8Dense(outputs, inputs, codes, scales, bias.clone());
+  }
+
+  /** The table is held as the fp32 values that its codes stand for: {@code code * scale}, rounded once. */
+  @Override
+  public Embeddings int8Embeddings(
+      int vocabSize,
+      CodeSource word,
+      int typeVocabSize,
+      RowSource type,
+      int maxPositions,
+      RowSource position,
+      int columns) {
+    byte[] codes = new byte[columns];
+    float[] scale = new float[1];
+    RowSource values =
+        (first, count, target) -> {
+          for (int r = 0; r < count; r++) {
+            word.read(first + r, 1, codes, scale);
+            for (int c = 0; c < columns; c++) {
+              target[r * columns + c] = codes[c] * scale[0];
+            }
+          }
+        };
+    return embeddings(vocabSize, values, typeVocabSize, type, maxPositions, position, columns);
   }
 
   @Override
@@ -115,7 +150,32 @@ public final class JavaBackend implements Backend {
 
   @Override
   public void linear(Tensor x, Linear w, Tensor y) {
-    Dense d = (Dense) w;
+    if (w instanceof Int8Dense d) {
+      int8Linear(x, d, y);
+    } else {
+      denseLinear(x, (Dense) w, y);
+    }
+  }
+
+  private static void int8Linear(Tensor x, Int8Dense d, Tensor y) {
+    int k = d.inputs();
+    byte[] codes = new byte[k];
+    for (int t = 0; t < x.rows(); t++) {
+      float scale = Int8.quantize(values(x), t * k, k, codes, 0);
+      if (Float.isNaN(scale)) {
+        throw new InvalidInputException("linear: row " + t + " of x has a value that is not finite");
+      }
+      for (int o = 0; o < d.outputs(); o++) {
+        int sum = 0;
+        for (int i = 0; i < k; i++) {
+          sum += codes[i] * d.codes()[o * k + i];
+        }
+        values(y)[t * d.outputs() + o] = Int8.dequantize(sum, scale, d.scales()[o], d.bias()[o]);
+      }
+    }
+  }
+
+  private static void denseLinear(Tensor x, Dense d, Tensor y) {
     float[] in = values(x);
     float[] out = values(y);
     int k = d.inputs();

@@ -27,6 +27,22 @@ final class JavaWeights {
     public void close() {}
   }
 
+  /** codes [outputs, inputs], scales and bias [outputs]. */
+  record Int8Dense(int outputs, int inputs, byte[] codes, float[] scales, float[] bias) implements Linear {
+    @Override
+    public DType dtype() {
+      return DType.I8;
+    }
+
+    @Override
+    public long bytes() {
+      return codes.length + 4L * (scales.length + bias.length);
+    }
+
+    @Override
+    public void close() {}
+  }
+
   record Norm(float[] gamma, float[] beta, float epsilon) implements LayerNorm {
     @Override
     public int columns() {

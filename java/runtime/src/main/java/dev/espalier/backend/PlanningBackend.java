@@ -101,6 +101,23 @@ final class PlanningBackend implements Backend {
   }
 
   @Override
+  public Linear int8Linear(int outputs, int inputs, CodeSource weight, float[] bias) {
+    throw noWeights();
+  }
+
+  @Override
+  public Embeddings int8Embeddings(
+      int vocabSize,
+      CodeSource word,
+      int typeVocabSize,
+      RowSource type,
+      int maxPositions,
+      RowSource position,
+      int columns) {
+    throw noWeights();
+  }
+
+  @Override
   public LayerNorm layerNorm(float[] gamma, float[] beta, float epsilon) {
     throw noWeights();
   }

@@ -1,13 +1,16 @@
 package dev.espalier.encoder;
 
 import dev.espalier.backend.Backend;
+import dev.espalier.backend.CodeSource;
 import dev.espalier.backend.FeedForward;
 import dev.espalier.backend.RowSource;
 import dev.espalier.format.Checkpoint;
 import dev.espalier.model.ModelConfig;
 import dev.espalier.model.ModelSource;
+import dev.espalier.tensor.DType;
 import dev.espalier.tensor.Embeddings;
 import dev.espalier.tensor.HeadLayout;
+import dev.espalier.tensor.Int8;
 import dev.espalier.tensor.LayerNorm;
 import dev.espalier.tensor.Linear;
 import java.util.ArrayDeque;
@@ -22,23 +25,27 @@ public final class EncoderPacker {
   private final ModelConfig config;
   private final Checkpoint weights;
   private final Backend backend;
+  private final DType dtype;
 
   /** What was packed so far, to be closed if the rest fails. */
   private final Deque<AutoCloseable> packed = new ArrayDeque<>();
 
-  private EncoderPacker(ModelSource source, Backend backend) {
+  private EncoderPacker(ModelSource source, Backend backend, DType dtype) {
     this.config = source.config();
     this.weights = source.weights();
     this.backend = backend;
+    this.dtype = dtype;
   }
 
   /**
    * Packs the encoder and, if the model has one, its pooler. The source stays open and may be closed afterwards.
    *
+   * @param dtype {@link DType#F32}, or {@link DType#I8}: the linear layers of the encoder and the word table are
+   *     quantized ({@link Int8}); norms, position and type tables and the pooler stay fp32
    * @throws dev.espalier.ModelFormatException if a tensor is missing, misshapen, not finite or cannot be read
    */
-  public static Encoder pack(ModelSource source, Backend backend) {
-    EncoderPacker packer = new EncoderPacker(source, backend);
+  public static Encoder pack(ModelSource source, Backend backend, DType dtype) {
+    EncoderPacker packer = new EncoderPacker(source, backend, dtype);
     try {
       return packer.encoder();
     } catch (RuntimeException | Error e) {
@@ -64,24 +71,38 @@ public final class EncoderPacker {
 
   private Encoder encoder() {
     int h = config.hiddenSize();
-    Embeddings embeddings =
-        keep(
-            backend.embeddings(
-                config.vocabSize(),
-                rows("embeddings.word_embeddings.weight", h),
-                config.typeVocabSize(),
-                rows("embeddings.token_type_embeddings.weight", h),
-                config.maxPositions(),
-                rows("embeddings.position_embeddings.weight", h),
-                h));
+    Embeddings embeddings = keep(embeddings(h));
     LayerNorm norm = norm("embeddings.LayerNorm");
     List<Layer> layers = new ArrayList<>();
     for (int l = 0; l < config.layers(); l++) {
       layers.add(layer(l));
     }
     Optional<Linear> pooler =
-        weights.contains("pooler.dense.weight") ? Optional.of(linear(h, h, "pooler.dense")) : Optional.empty();
+        weights.contains("pooler.dense.weight") ? Optional.of(stackedLinear(DType.F32, h, List.of("pooler.dense"), List.of(h))) : Optional.empty();
     return new Encoder(config, backend, embeddings, norm, layers, pooler);
+  }
+
+  private Embeddings embeddings(int h) {
+    RowSource word = rows("embeddings.word_embeddings.weight", h);
+    RowSource type = rows("embeddings.token_type_embeddings.weight", h);
+    RowSource position = rows("embeddings.position_embeddings.weight", h);
+    int types = config.typeVocabSize();
+    int positions = config.maxPositions();
+    return dtype == DType.I8
+        ? backend.int8Embeddings(
+            config.vocabSize(), quantized(word, h), types, type, positions, position, h)
+        : backend.embeddings(config.vocabSize(), word, types, type, positions, position, h);
+  }
+
+  /** The rows of a matrix in int8, each quantized as it is read. */
+  private static CodeSource quantized(RowSource rows, int columns) {
+    return (first, count, codes, scales) -> {
+      float[] values = new float[count * columns];
+      rows.read(first, count, values);
+      for (int r = 0; r < count; r++) {
+        scales[r] = Int8.quantizeWeight(values, r * columns, columns, codes, r * columns);
+      }
+    };
   }
 
   private Layer layer(int l) {
@@ -92,6 +113,7 @@ public final class EncoderPacker {
     String self = prefix + "attention.self.";
     return new Layer(
         stackedLinear(
+            dtype,
             h,
             List.of(self + "query", self + "key", self + "value"),
             List.of(layout.qkColumns(), layout.qkColumns(), layout.vColumns())),
@@ -119,11 +141,11 @@ public final class EncoderPacker {
   }
 
   private Linear linear(int outputs, int inputs, String name) {
-    return stackedLinear(inputs, List.of(name), List.of(outputs));
+    return stackedLinear(dtype, inputs, List.of(name), List.of(outputs));
   }
 
   /** Several linear layers of the same input as one: their outputs side by side. */
-  private Linear stackedLinear(int inputs, List<String> names, List<Integer> outputs) {
+  private Linear stackedLinear(DType type, int inputs, List<String> names, List<Integer> outputs) {
     int total = outputs.stream().mapToInt(Integer::intValue).sum();
     float[] bias = new float[total];
     int at = 0;
@@ -132,7 +154,10 @@ public final class EncoderPacker {
       at += outputs.get(p);
     }
     RowSource rows = (first, count, target) -> readStacked(inputs, names, outputs, first, count, target);
-    return keep(backend.linear(total, inputs, rows, bias));
+    return keep(
+        type == DType.I8
+            ? backend.int8Linear(total, inputs, quantized(rows, inputs), bias)
+            : backend.linear(total, inputs, rows, bias));
   }
 
   private void readStacked(

@@ -2,6 +2,7 @@ package dev.espalier.task;
 
 import dev.espalier.InvalidInputException;
 import dev.espalier.backend.InstructionSet;
+import dev.espalier.tensor.DType;
 import java.util.Optional;
 
 /**
@@ -11,19 +12,23 @@ import java.util.Optional;
  * @param instructionSet for the cpu backend; empty for the best that this machine has
  * @param threads that compute at any time; 0 for one per processor
  * @param batchTokens the token budget of one forward pass; a longer sequence goes alone
+ * @param dtype of the encoder's linear layers: {@link DType#F32}, or {@link DType#I8} to quantize them at load
  */
 public record ModelOptions(
-    String backend, Optional<InstructionSet> instructionSet, int threads, int batchTokens) {
+    String backend, Optional<InstructionSet> instructionSet, int threads, int batchTokens, DType dtype) {
   /** Tokens of one forward pass unless told otherwise. */
   public static final int DEFAULT_BATCH_TOKENS = 2048;
 
   /** The best backend, one thread per processor. */
   public static final ModelOptions DEFAULT =
-      new ModelOptions("auto", Optional.empty(), 0, DEFAULT_BATCH_TOKENS);
+      new ModelOptions("auto", Optional.empty(), 0, DEFAULT_BATCH_TOKENS, DType.F32);
 
   public ModelOptions {
     if (threads < 0) {
       throw new InvalidInputException("threads must be at least 1 (or 0 for all), got " + threads);
+    }
+    if (dtype != DType.F32 && dtype != DType.I8) {
+      throw new InvalidInputException("dtype " + dtype + " is not implemented; known are F32 and I8");
     }
     if (batchTokens < 1) {
       throw new InvalidInputException("batch tokens must be at least 1, got " + batchTokens);
@@ -31,18 +36,22 @@ public record ModelOptions(
   }
 
   public ModelOptions withBackend(String value) {
-    return new ModelOptions(value, instructionSet, threads, batchTokens);
+    return new ModelOptions(value, instructionSet, threads, batchTokens, dtype);
   }
 
   public ModelOptions withInstructionSet(InstructionSet value) {
-    return new ModelOptions(backend, Optional.of(value), threads, batchTokens);
+    return new ModelOptions(backend, Optional.of(value), threads, batchTokens, dtype);
   }
 
   public ModelOptions withThreads(int value) {
-    return new ModelOptions(backend, instructionSet, value, batchTokens);
+    return new ModelOptions(backend, instructionSet, value, batchTokens, dtype);
   }
 
   public ModelOptions withBatchTokens(int value) {
-    return new ModelOptions(backend, instructionSet, threads, value);
+    return new ModelOptions(backend, instructionSet, threads, value, dtype);
+  }
+
+  public ModelOptions withDtype(DType value) {
+    return new ModelOptions(backend, instructionSet, threads, batchTokens, value);
   }
 }
