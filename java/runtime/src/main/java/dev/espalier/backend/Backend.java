@@ -32,8 +32,8 @@ public interface Backend extends AutoCloseable {
   Linear linear(int outputs, int inputs, RowSource weight, float[] bias);
 
   /**
-   * Packs a linear layer in int8 ({@link dev.espalier.tensor.Int8}): codes [outputs, inputs] by rows with a scale each,
-   * bias [outputs]. Its activations are quantized token by token when it runs.
+   * Packs a linear layer in int8 ({@link dev.espalier.tensor.Int8}): codes [outputs, inputs] by rows with a scale and
+   * perhaps a zero point each, bias [outputs]. Its activations are quantized token by token when it runs.
    */
   Linear int8Linear(int outputs, int inputs, CodeSource weight, float[] bias);
 
@@ -50,7 +50,7 @@ public interface Backend extends AutoCloseable {
       RowSource position,
       int columns);
 
-  /** As {@link #embeddings}, the word table in int8 with one scale a row. */
+  /** As {@link #embeddings}, the word table in int8 with one scale a row; its zero points, if any, are all the same. */
   Embeddings int8Embeddings(
       int vocabSize,
       CodeSource word,

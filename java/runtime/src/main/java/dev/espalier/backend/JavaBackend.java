@@ -49,10 +49,11 @@ public final class JavaBackend implements Backend {
     byte[] codes = new byte[Math.multiplyExact(outputs, inputs)];
     float[] scales = new float[outputs];
     weight.read(0, outputs, codes, scales);
-    return new Int8Dense(outputs, inputs, codes, scales, bias.clone());
+    int[] zeroPoints = weight.zeroPoints() == null ? new int[outputs] : weight.zeroPoints().clone();
+    return new Int8Dense(outputs, inputs, codes, scales, zeroPoints, bias.clone());
   }
 
-  /** The table is held as the fp32 values that its codes stand for: {@code code * scale}, rounded once. */
+  /** The table is held as the fp32 values that its codes stand for: {@code (code - zero point) * scale}, rounded once. */
   @Override
   public Embeddings int8Embeddings(
       int vocabSize,
@@ -64,12 +65,14 @@ public final class JavaBackend implements Backend {
       int columns) {
     byte[] codes = new byte[columns];
     float[] scale = new float[1];
+    int[] zeroPoints = word.zeroPoints();
     RowSource values =
         (first, count, target) -> {
           for (int r = 0; r < count; r++) {
             word.read(first + r, 1, codes, scale);
+            int zeroPoint = zeroPoints == null ? 0 : zeroPoints[first + r];
             for (int c = 0; c < columns; c++) {
-              target[r * columns + c] = codes[c] * scale[0];
+              target[r * columns + c] = (codes[c] - zeroPoint) * scale[0];
             }
           }
         };
@@ -168,7 +171,7 @@ public final class JavaBackend implements Backend {
       for (int o = 0; o < d.outputs(); o++) {
         int sum = 0;
         for (int i = 0; i < k; i++) {
-          sum += codes[i] * d.codes()[o * k + i];
+          sum += codes[i] * (d.codes()[o * k + i] - d.zeroPoints()[o]);
         }
         values(y)[t * d.outputs() + o] = Int8.dequantize(sum, scale, d.scales()[o], d.bias()[o]);
       }

@@ -27,8 +27,10 @@ final class JavaWeights {
     public void close() {}
   }
 
-  /** codes [outputs, inputs], scales and bias [outputs]. */
-  record Int8Dense(int outputs, int inputs, byte[] codes, float[] scales, float[] bias) implements Linear {
+  /** codes [outputs, inputs]; scales, zeroPoints and bias [outputs]. */
+  record Int8Dense(
+      int outputs, int inputs, byte[] codes, float[] scales, int[] zeroPoints, float[] bias)
+      implements Linear {
     @Override
     public DType dtype() {
       return DType.I8;
@@ -36,7 +38,7 @@ final class JavaWeights {
 
     @Override
     public long bytes() {
-      return codes.length + 4L * (scales.length + bias.length);
+      return codes.length + 4L * (scales.length + zeroPoints.length + bias.length);
     }
 
     @Override

@@ -1,10 +1,10 @@
 package dev.espalier.encoder;
 
 import dev.espalier.backend.Backend;
-import dev.espalier.backend.CodeSource;
 import dev.espalier.backend.FeedForward;
 import dev.espalier.backend.RowSource;
 import dev.espalier.format.Checkpoint;
+import dev.espalier.model.EncoderTensors;
 import dev.espalier.model.ModelConfig;
 import dev.espalier.model.ModelSource;
 import dev.espalier.tensor.DType;
@@ -25,12 +25,14 @@ public final class EncoderPacker {
   private final ModelConfig config;
   private final Checkpoint weights;
   private final Backend backend;
-  private final DType dtype;
+
+  /** Of what may be in int8; empty for as it is stored. */
+  private final Optional<DType> dtype;
 
   /** What was packed so far, to be closed if the rest fails. */
   private final Deque<AutoCloseable> packed = new ArrayDeque<>();
 
-  private EncoderPacker(ModelSource source, Backend backend, DType dtype) {
+  private EncoderPacker(ModelSource source, Backend backend, Optional<DType> dtype) {
     this.config = source.config();
     this.weights = source.weights();
     this.backend = backend;
@@ -38,14 +40,27 @@ public final class EncoderPacker {
   }
 
   /**
-   * Packs the encoder and, if the model has one, its pooler. The source stays open and may be closed afterwards.
+   * Packs the encoder and, if the model has one, its pooler, each matrix as it is stored: in fp32, or in int8 with its own
+   * codes. The source stays open and may be closed afterwards.
    *
-   * @param dtype {@link DType#F32}, or {@link DType#I8}: the linear layers of the encoder and the word table are
-   *     quantized ({@link Int8}); norms, position and type tables and the pooler stay fp32
    * @throws dev.espalier.ModelFormatException if a tensor is missing, misshapen, not finite or cannot be read
    */
+  public static Encoder pack(ModelSource source, Backend backend) {
+    return pack(new EncoderPacker(source, backend, Optional.empty()));
+  }
+
+  /**
+   * As {@link #pack(ModelSource, Backend)}, in one type.
+   *
+   * @param dtype {@link DType#F32}: what is stored in int8 is widened; or {@link DType#I8}: the linear layers of the
+   *     encoder and the word table are quantized ({@link Int8}) unless they are stored so; norms, position and type tables
+   *     stay fp32, and so does the pooler unless it is stored in int8
+   */
   public static Encoder pack(ModelSource source, Backend backend, DType dtype) {
-    EncoderPacker packer = new EncoderPacker(source, backend, dtype);
+    return pack(new EncoderPacker(source, backend, Optional.of(dtype)));
+  }
+
+  private static Encoder pack(EncoderPacker packer) {
     try {
       return packer.encoder();
     } catch (RuntimeException | Error e) {
@@ -78,52 +93,51 @@ public final class EncoderPacker {
       layers.add(layer(l));
     }
     Optional<Linear> pooler =
-        weights.contains("pooler.dense.weight") ? Optional.of(stackedLinear(DType.F32, h, List.of("pooler.dense"), List.of(h))) : Optional.empty();
+        weights.contains(EncoderTensors.POOLER + ".weight")
+            ? Optional.of(linear(List.of(EncoderTensors.POOLER), false))
+            : Optional.empty();
     return new Encoder(config, backend, embeddings, norm, layers, pooler);
   }
 
   private Embeddings embeddings(int h) {
-    RowSource word = rows("embeddings.word_embeddings.weight", h);
-    RowSource type = rows("embeddings.token_type_embeddings.weight", h);
-    RowSource position = rows("embeddings.position_embeddings.weight", h);
+    StoredMatrix word = matrix(EncoderTensors.WORD_EMBEDDINGS);
+    RowSource type = matrix(EncoderTensors.TYPE_EMBEDDINGS).values();
+    RowSource position = matrix(EncoderTensors.POSITION_EMBEDDINGS).values();
+    int vocab = config.vocabSize();
     int types = config.typeVocabSize();
     int positions = config.maxPositions();
-    return dtype == DType.I8
-        ? backend.int8Embeddings(
-            config.vocabSize(), quantized(word, h), types, type, positions, position, h)
-        : backend.embeddings(config.vocabSize(), word, types, type, positions, position, h);
+    return isInt8(word, true)
+        ? backend.int8Embeddings(vocab, word.codes(), types, type, positions, position, h)
+        : backend.embeddings(vocab, word.values(), types, type, positions, position, h);
   }
 
-  /** The rows of a matrix in int8, each quantized as it is read. */
-  private static CodeSource quantized(RowSource rows, int columns) {
-    return (first, count, codes, scales) -> {
-      float[] values = new float[count * columns];
-      rows.read(first, count, values);
-      for (int r = 0; r < count; r++) {
-        scales[r] = Int8.quantizeWeight(values, r * columns, columns, codes, r * columns);
-      }
-    };
+  /**
+   * Whether a matrix is packed in int8.
+   *
+   * @param quantizable whether it may be quantized here
+   */
+  private boolean isInt8(StoredMatrix matrix, boolean quantizable) {
+    return dtype
+        .map(d -> d == DType.I8 && (quantizable || matrix.isInt8()))
+        .orElseGet(matrix::isInt8);
+  }
+
+  private StoredMatrix matrix(String name) {
+    return new StoredMatrix(weights, List.of(name));
   }
 
   private Layer layer(int l) {
     String prefix = "encoder.layer." + l + ".";
-    HeadLayout layout = headLayout(l);
-    int h = config.hiddenSize();
-    int i = config.intermediateSize();
     String self = prefix + "attention.self.";
     return new Layer(
-        stackedLinear(
-            dtype,
-            h,
-            List.of(self + "query", self + "key", self + "value"),
-            List.of(layout.qkColumns(), layout.qkColumns(), layout.vColumns())),
-        keep(backend.heads(layout)),
-        linear(h, layout.vColumns(), prefix + "attention.output.dense"),
+        linear(List.of(self + "query", self + "key", self + "value"), true),
+        keep(backend.heads(headLayout(l))),
+        linear(List.of(prefix + "attention.output.dense"), true),
         norm(prefix + "attention.output.LayerNorm"),
         new FeedForward(
-            linear(i, h, prefix + "intermediate.dense"),
+            linear(List.of(prefix + "intermediate.dense"), true),
             config.activation(),
-            linear(h, i, prefix + "output.dense")),
+            linear(List.of(prefix + "output.dense"), true)),
         norm(prefix + "output.LayerNorm"));
   }
 
@@ -140,47 +154,21 @@ public final class EncoderPacker {
     return new HeadLayout(heads);
   }
 
-  private Linear linear(int outputs, int inputs, String name) {
-    return stackedLinear(dtype, inputs, List.of(name), List.of(outputs));
-  }
-
-  /** Several linear layers of the same input as one: their outputs side by side. */
-  private Linear stackedLinear(DType type, int inputs, List<String> names, List<Integer> outputs) {
-    int total = outputs.stream().mapToInt(Integer::intValue).sum();
-    float[] bias = new float[total];
+  /** One linear layer, or several of the same input as one: their outputs side by side. */
+  private Linear linear(List<String> names, boolean quantizable) {
+    StoredMatrix matrix = new StoredMatrix(weights, names.stream().map(n -> n + ".weight").toList());
+    float[] bias = new float[matrix.rows()];
     int at = 0;
-    for (int p = 0; p < names.size(); p++) {
-      weights.read(names.get(p) + ".bias", 0, bias, at, outputs.get(p));
-      at += outputs.get(p);
+    for (String name : names) {
+      int n = weights.info(name + ".bias").shape().get(0);
+      weights.read(name + ".bias", 0, bias, at, n);
+      at += n;
     }
-    RowSource rows = (first, count, target) -> readStacked(inputs, names, outputs, first, count, target);
+    int k = matrix.columns();
     return keep(
-        type == DType.I8
-            ? backend.int8Linear(total, inputs, quantized(rows, inputs), bias)
-            : backend.linear(total, inputs, rows, bias));
-  }
-
-  private void readStacked(
-      int inputs, List<String> names, List<Integer> outputs, int first, int count, float[] target) {
-    int start = 0;
-    for (int p = 0; p < names.size(); p++) {
-      int from = Math.max(first, start);
-      int to = Math.min(first + count, start + outputs.get(p));
-      if (from < to) {
-        weights.read(
-            names.get(p) + ".weight",
-            (long) (from - start) * inputs,
-            target,
-            (from - first) * inputs,
-            (to - from) * inputs);
-      }
-      start += outputs.get(p);
-    }
-  }
-
-  private RowSource rows(String name, int columns) {
-    return (first, count, target) ->
-        weights.read(name, (long) first * columns, target, 0, count * columns);
+        isInt8(matrix, quantizable)
+            ? backend.int8Linear(bias.length, k, matrix.codes(), bias)
+            : backend.linear(bias.length, k, matrix.values(), bias));
   }
 
   private LayerNorm norm(String name) {

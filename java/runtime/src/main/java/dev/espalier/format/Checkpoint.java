@@ -1,5 +1,6 @@
 package dev.espalier.format;
 
+import dev.espalier.ModelFormatException;
 import java.util.Set;
 
 /**
@@ -30,6 +31,19 @@ public interface Checkpoint extends AutoCloseable {
    *     outside it, or the file cannot be read or ends early
    */
   void read(String name, long first, float[] target, int offset, int count);
+
+  /**
+   * Reads {@code count} elements of an I8 tensor, in row-major order from element {@code first}, into
+   * {@code target[offset..]}.
+   *
+   * @throws dev.espalier.ModelFormatException if the tensor is not I8, the range is outside it, or the
+   *     file cannot be read or ends early
+   */
+  default void readCodes(String name, long first, byte[] target, int offset, int count) {
+    TensorInfo info = info(name);
+    throw new ModelFormatException(
+        info.source() + ": tensor " + name + " has dtype " + info.dtype() + ", I8 was expected");
+  }
 
   /** What holds the tensors, for people: {@code safetensors}, {@code ONNX}. */
   default String format() {

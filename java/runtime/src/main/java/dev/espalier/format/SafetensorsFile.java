@@ -51,6 +51,11 @@ public final class SafetensorsFile implements Checkpoint {
     tensor(name).read(first, target, offset, count);
   }
 
+  @Override
+  public void readCodes(String name, long first, byte[] target, int offset, int count) {
+    tensor(name).readCodes(first, target, offset, count);
+  }
+
   /**
    * All elements of a floating-point tensor, row-major, exactly as stored: NaN and infinities
    * included.

@@ -110,6 +110,11 @@ public final class ShardedCheckpoint implements Checkpoint {
   }
 
   @Override
+  public void readCodes(String name, long first, byte[] target, int offset, int count) {
+    shard(name).readCodes(name, first, target, offset, count);
+  }
+
+  @Override
   public String format() {
     return "safetensors in " + shards.size() + (shards.size() == 1 ? " shard" : " shards");
   }

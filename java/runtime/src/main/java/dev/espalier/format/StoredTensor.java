@@ -24,17 +24,7 @@ record StoredTensor(TensorInfo info, SourceFile file, long offset) {
       throw new ModelFormatException(
           where() + " has dtype " + dtype + ", a floating-point tensor was expected");
     }
-    long elements = info.elements();
-    if (first < 0 || first > elements - count) {
-      throw new ModelFormatException(
-          where()
-              + " has "
-              + elements
-              + " elements, asked for "
-              + count
-              + " from element "
-              + first);
-    }
+    checkRange(first, count);
     if (count == 0) {
       return;
     }
@@ -59,6 +49,35 @@ record StoredTensor(TensorInfo info, SourceFile file, long offset) {
                 + ", weights must be finite fp32 values");
       }
       done += n;
+    }
+  }
+
+  /** As {@link Checkpoint#readCodes}. */
+  void readCodes(long first, byte[] target, int at, int count) {
+    if (info.dtype() != DType.I8) {
+      throw new ModelFormatException(
+          where() + " has dtype " + info.dtype() + ", I8 was expected");
+    }
+    readBytes(first, target, at, count);
+  }
+
+  /** Elements of one byte each, as they are. */
+  void readBytes(long first, byte[] target, int at, int count) {
+    Objects.checkFromIndexSize(at, count, target.length);
+    checkRange(first, count);
+    file.readFully(offset + first, ByteBuffer.wrap(target, at, count), "tensor " + info.name());
+  }
+
+  private void checkRange(long first, int count) {
+    if (first < 0 || first > info.elements() - count) {
+      throw new ModelFormatException(
+          where()
+              + " has "
+              + info.elements()
+              + " elements, asked for "
+              + count
+              + " from element "
+              + first);
     }
   }
 

@@ -75,6 +75,11 @@ final class CanonicalCheckpoint implements Checkpoint {
   }
 
   @Override
+  public void readCodes(String name, long first, byte[] target, int offset, int count) {
+    stored.readCodes(stored(name), first, target, offset, count);
+  }
+
+  @Override
   public String format() {
     return stored.format();
   }

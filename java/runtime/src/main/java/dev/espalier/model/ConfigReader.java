@@ -107,14 +107,11 @@ final class ConfigReader {
                 + architectures
                 + " do not say \"Bert...\"");
       }
-    } else if (type.equals("espalier_bert")) {
-      throw new UnsupportedModelException(
-          label
-              + ": model_type \"espalier_bert\" (compressed beyond what transformers can express)"
-              + " is not implemented yet; open the uncompressed model");
+    } else if (type.equals(Int8Format.MODEL_TYPE)) {
+      Int8Format.check(json);
     } else if (!type.equals("bert")) {
       throw new UnsupportedModelException(
-          label + ": model_type \"" + type + "\" is not implemented; only \"bert\" is");
+          label + ": model_type \"" + type + "\" is not implemented; only \"bert\" and \"espalier_bert\" are");
     }
   }
 
@@ -152,7 +149,8 @@ final class ConfigReader {
   private void checkForeignFields() {
     for (Map.Entry<String, String> field : FOREIGN.entrySet()) {
       JsonNode value = json.raw(field.getKey());
-      if (value == null || isEmpty(value) || value.toString().equals(field.getValue())) {
+      boolean ours = field.getKey().equals("espalier") && Int8Format.isInt8(json);
+      if (value == null || isEmpty(value) || value.toString().equals(field.getValue()) || ours) {
         continue;
       }
       String only = field.getValue();

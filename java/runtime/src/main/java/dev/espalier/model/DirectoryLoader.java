@@ -2,6 +2,8 @@ package dev.espalier.model;
 
 import dev.espalier.ModelFormatException;
 import dev.espalier.format.Checkpoint;
+import dev.espalier.format.JsonFields;
+import dev.espalier.format.JsonText;
 import dev.espalier.format.SafetensorsFile;
 import dev.espalier.format.ShardedCheckpoint;
 import java.nio.file.Files;
@@ -33,13 +35,14 @@ final class DirectoryLoader {
     if (!Files.exists(configFile)) {
       throw new ModelFormatException(transformer + ": has no config.json");
     }
-    ModelConfig config = ModelConfig.read(configFile);
+    JsonFields json = JsonText.readObject(configFile);
+    ModelConfig config = ConfigReader.read(json);
     Optional<EmbeddingSettings> own = EmbeddingReader.read(root, config);
     Optional<TokenizerFiles> tokenizer = TokenizerReader.read(transformer);
     Checkpoint stored = isDirectory ? weights(transformer) : weightFile(path);
     try {
       Checkpoint weights = new CanonicalCheckpoint(stored);
-      WeightCheck.check(path.toString(), config, weights);
+      WeightCheck.check(path.toString(), config, weights, Int8Format.isInt8(json));
       Optional<EmbeddingSettings> embedding =
           options.over(own.isPresent() ? own : settings, config);
       return new ModelSource(name, path.toString(), config, weights, tokenizer, embedding);

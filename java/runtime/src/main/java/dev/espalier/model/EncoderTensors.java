@@ -1,5 +1,7 @@
 package dev.espalier.model;
 
+import dev.espalier.format.Checkpoint;
+import dev.espalier.tensor.DType;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -13,6 +15,21 @@ public final class EncoderTensors {
   public static final String POOLER = "pooler.dense";
 
   private EncoderTensors() {}
+
+  /** The scales [rows] of a matrix that is stored in int8. */
+  public static String scale(String weight) {
+    return weight + "_scale";
+  }
+
+  /** Its zero points [rows], I8; absent where all are 0. */
+  public static String zeroPoint(String weight) {
+    return weight + "_zero_point";
+  }
+
+  /** Whether a matrix is stored in int8: an element is {@code (code - zero point) * scale}. */
+  public static boolean isInt8(Checkpoint weights, String weight) {
+    return weights.info(weight).dtype() == DType.I8;
+  }
 
   /** The prefix of layer {@code i}'s tensors, e.g. {@code encoder.layer.3}. */
   public static String layer(int i) {

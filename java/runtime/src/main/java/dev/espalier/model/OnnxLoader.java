@@ -39,7 +39,7 @@ final class OnnxLoader {
       OnnxBert.Found found = OnnxBert.in(model, heads);
       ModelConfig config = found.config();
       beside.ifPresent(b -> checkAgreement(configFile, b, file, config));
-      WeightCheck.check(file.toString(), config, found.weights());
+      WeightCheck.check(file.toString(), config, found.weights(), true);
       Optional<EmbeddingSettings> own = EmbeddingReader.read(directory, config);
       return new ModelSource(
           name,

@@ -4,7 +4,9 @@ import dev.espalier.ModelFormatException;
 import dev.espalier.UnsupportedModelException;
 import dev.espalier.format.Checkpoint;
 import dev.espalier.format.TensorInfo;
+import dev.espalier.tensor.DType;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -18,16 +20,26 @@ final class WeightCheck {
 
   private WeightCheck() {}
 
-  static void check(String location, ModelConfig config, Checkpoint weights) {
+  /**
+   * @param int8 whether matrices may be stored in int8
+   */
+  static void check(String location, ModelConfig config, Checkpoint weights, boolean int8) {
     Map<String, List<Integer>> required = EncoderTensors.required(config);
     Map<String, List<Integer>> pooler = EncoderTensors.pooler(config);
     if (pooler.keySet().stream().anyMatch(weights::contains)) {
       required.putAll(pooler);
     }
     List<String> missing = new ArrayList<>();
+    Set<String> known = new HashSet<>(required.keySet());
     for (Map.Entry<String, List<Integer>> tensor : required.entrySet()) {
       if (weights.contains(tensor.getKey())) {
-        checkTensor(config, weights.info(tensor.getKey()), tensor.getValue());
+        TensorInfo info = weights.info(tensor.getKey());
+        if (int8 && info.dtype() == DType.I8 && tensor.getValue().size() == 2) {
+          checkShape(config, info, tensor.getValue());
+          known.addAll(Int8Check.check(weights, tensor.getKey(), tensor.getValue().get(0)));
+        } else {
+          checkTensor(config, info, tensor.getValue());
+        }
       } else {
         missing.add(tensor.getKey());
       }
@@ -42,7 +54,7 @@ final class WeightCheck {
               + String.join(", ", missing.subList(0, Math.min(SHOWN, missing.size())))
               + (missing.size() > SHOWN ? ", ..." : ""));
     }
-    checkNothingElse(config, weights, required.keySet());
+    checkNothingElse(config, weights, known);
   }
 
   private static void checkTensor(ModelConfig config, TensorInfo info, List<Integer> shape) {
@@ -55,6 +67,10 @@ final class WeightCheck {
               + info.dtype()
               + ", expected one of F64, F32, F16, BF16");
     }
+    checkShape(config, info, shape);
+  }
+
+  private static void checkShape(ModelConfig config, TensorInfo info, List<Integer> shape) {
     if (!info.shape().equals(shape)) {
       throw new ModelFormatException(
           info.source()

@@ -67,7 +67,10 @@ public final class Model implements AutoCloseable {
     Backend backend = Backends.create(options.backend(), options.instructionSet(), options.threads());
     Encoder encoder = null;
     try {
-      encoder = EncoderPacker.pack(source, backend, options.dtype());
+      encoder =
+          options.dtype().isPresent()
+              ? EncoderPacker.pack(source, backend, options.dtype().get())
+              : EncoderPacker.pack(source, backend);
       return new Model(source, backend, encoder, options.batchTokens());
     } catch (RuntimeException | Error e) {
       if (encoder != null) {

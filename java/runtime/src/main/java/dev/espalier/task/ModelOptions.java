@@ -12,23 +12,24 @@ import java.util.Optional;
  * @param instructionSet for the cpu backend; empty for the best that this machine has
  * @param threads that compute at any time; 0 for one per processor
  * @param batchTokens the token budget of one forward pass; a longer sequence goes alone
- * @param dtype of the encoder's linear layers: {@link DType#F32}, or {@link DType#I8} to quantize them at load
+ * @param dtype of the encoder's linear layers and word table: {@link DType#F32}, or {@link DType#I8} to quantize at load
+ *     what is not stored so; empty for each as it is stored
  */
 public record ModelOptions(
-    String backend, Optional<InstructionSet> instructionSet, int threads, int batchTokens, DType dtype) {
+    String backend, Optional<InstructionSet> instructionSet, int threads, int batchTokens, Optional<DType> dtype) {
   /** Tokens of one forward pass unless told otherwise. */
   public static final int DEFAULT_BATCH_TOKENS = 2048;
 
   /** The best backend, one thread per processor. */
   public static final ModelOptions DEFAULT =
-      new ModelOptions("auto", Optional.empty(), 0, DEFAULT_BATCH_TOKENS, DType.F32);
+      new ModelOptions("auto", Optional.empty(), 0, DEFAULT_BATCH_TOKENS, Optional.empty());
 
   public ModelOptions {
     if (threads < 0) {
       throw new InvalidInputException("threads must be at least 1 (or 0 for all), got " + threads);
     }
-    if (dtype != DType.F32 && dtype != DType.I8) {
-      throw new InvalidInputException("dtype " + dtype + " is not implemented; known are F32 and I8");
+    if (dtype.isPresent() && dtype.get() != DType.F32 && dtype.get() != DType.I8) {
+      throw new InvalidInputException("dtype " + dtype.get() + " is not implemented; known are F32 and I8");
     }
     if (batchTokens < 1) {
       throw new InvalidInputException("batch tokens must be at least 1, got " + batchTokens);
@@ -52,6 +53,6 @@ public record ModelOptions(
   }
 
   public ModelOptions withDtype(DType value) {
-    return new ModelOptions(backend, instructionSet, threads, batchTokens, value);
+    return new ModelOptions(backend, instructionSet, threads, batchTokens, Optional.of(value));
   }
 }

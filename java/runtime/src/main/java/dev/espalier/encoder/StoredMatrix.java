@@ -1,0 +1,151 @@
+package dev.espalier.encoder;
+
+import dev.espalier.backend.CodeSource;
+import dev.espalier.backend.RowSource;
+import dev.espalier.format.Checkpoint;
+import dev.espalier.model.EncoderTensors;
+import dev.espalier.tensor.Int8;
+import java.util.List;
+
+/**
+ * A matrix that a checkpoint stores in fp32 or int8, or several with the same columns, one below the other; read by rows
+ * as either. Valid while the checkpoint is open; as thread-safe as it.
+ */
+public final class StoredMatrix {
+  /** Elements that are converted at a time. */
+  private static final int CHUNK = 1 << 16;
+
+  private final Checkpoint weights;
+  private final List<String> names;
+  private final int columns;
+
+  /** {@code starts[p]} is the first row of part p; the last entry is the number of rows. */
+  private final int[] starts;
+
+  /**
+   * @param names of the parts' tensors, e.g. {@code encoder.layer.0.output.dense.weight}, each [rows, columns]
+   */
+  public StoredMatrix(Checkpoint weights, List<String> names) {
+    this.weights = weights;
+    this.names = List.copyOf(names);
+    this.columns = weights.info(names.get(0)).shape().get(1);
+    this.starts = new int[names.size() + 1];
+    for (int p = 0; p < names.size(); p++) {
+      starts[p + 1] = Math.addExact(starts[p], weights.info(names.get(p)).shape().get(0));
+    }
+  }
+
+  public int rows() {
+    return starts[names.size()];
+  }
+
+  public int columns() {
+    return columns;
+  }
+
+  /** Whether all of it is stored as int8 codes. */
+  public boolean isInt8() {
+    return names.stream().allMatch(n -> EncoderTensors.isInt8(weights, n));
+  }
+
+  /** Its rows in fp32; int8 codes become {@code (code - zero point) * scale}, rounded once. */
+  public RowSource values() {
+    return (first, count, target) ->
+        eachPart(
+            first,
+            count,
+            (name, from, rows, at) -> {
+              if (EncoderTensors.isInt8(weights, name)) {
+                dequantize(name, from, rows, target, at * columns);
+              } else {
+                weights.read(name, (long) from * columns, target, at * columns, rows * columns);
+              }
+            });
+  }
+
+  /** Its rows in int8: stored codes as they are, fp32 rows each quantized when it is read ({@link Int8}). */
+  public CodeSource codes() {
+    int[] zeroPoints = zeroPoints();
+    return new CodeSource() {
+      @Override
+      public void read(int first, int count, byte[] codes, float[] scales) {
+        eachPart(
+            first,
+            count,
+            (name, from, rows, at) -> {
+              if (EncoderTensors.isInt8(weights, name)) {
+                int n = rows * columns;
+                weights.readCodes(name, (long) from * columns, codes, at * columns, n);
+                weights.read(EncoderTensors.scale(name), from, scales, at, rows);
+              } else {
+                quantize(name, from, rows, codes, scales, at);
+              }
+            });
+      }
+
+      @Override
+      public int[] zeroPoints() {
+        return zeroPoints;
+      }
+    };
+  }
+
+  private int[] zeroPoints() {
+    int[] all = new int[rows()];
+    boolean any = false;
+    for (int p = 0; p < names.size(); p++) {
+      String name = EncoderTensors.zeroPoint(names.get(p));
+      if (weights.contains(name)) {
+        byte[] part = new byte[starts[p + 1] - starts[p]];
+        weights.readCodes(name, 0, part, 0, part.length);
+        for (int r = 0; r < part.length; r++) {
+          all[starts[p] + r] = part[r];
+          any |= part[r] != 0;
+        }
+      }
+    }
+    return any ? all : null;
+  }
+
+  private void dequantize(String name, int first, int count, float[] target, int at) {
+    byte[] codes = new byte[count * columns];
+    float[] scales = new float[count];
+    byte[] zeroPoints = new byte[count];
+    weights.readCodes(name, (long) first * columns, codes, 0, codes.length);
+    weights.read(EncoderTensors.scale(name), first, scales, 0, count);
+    if (weights.contains(EncoderTensors.zeroPoint(name))) {
+      weights.readCodes(EncoderTensors.zeroPoint(name), first, zeroPoints, 0, count);
+    }
+    for (int i = 0; i < codes.length; i++) {
+      target[at + i] = (codes[i] - zeroPoints[i / columns]) * scales[i / columns];
+    }
+  }
+
+  private void quantize(String name, int first, int count, byte[] codes, float[] scales, int at) {
+    int chunk = Math.max(1, CHUNK / columns);
+    float[] values = new float[Math.min(chunk, count) * columns];
+    for (int done = 0; done < count; done += chunk) {
+      int n = Math.min(chunk, count - done);
+      weights.read(name, (long) (first + done) * columns, values, 0, n * columns);
+      for (int r = 0; r < n; r++) {
+        int row = at + done + r;
+        scales[row] = Int8.quantizeWeight(values, r * columns, columns, codes, row * columns);
+      }
+    }
+  }
+
+  /** A piece of one part: its rows {@code from .. from+rows-1} are rows {@code at ..} of what is asked for. */
+  private interface Piece {
+    void read(String name, int from, int rows, int at);
+  }
+
+  private void eachPart(int first, int count, Piece piece) {
+    for (int p = 0; p < names.size(); p++) {
+      int from = Math.max(first, starts[p]);
+      int to = Math.min(first + count, starts[p + 1]);
+      if (from < to) {
+        piece.read(names.get(p), from - starts[p], to - from, from - first);
+      }
+    }
+  }
+}

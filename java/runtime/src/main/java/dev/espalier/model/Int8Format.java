@@ -1,0 +1,64 @@
+package dev.espalier.model;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import dev.espalier.UnsupportedModelException;
+import dev.espalier.format.JsonFields;
+import java.util.Iterator;
+import java.util.Set;
+
+/**
+ * The {@code "espalier"} object of a {@code config.json} with {@code "model_type": "espalier_bert"}: what the directory
+ * has that transformers cannot express. Today that is int8 matrices; docs/FORMAT.md tells the layout.
+ */
+final class Int8Format {
+  /** The model type that makes other readers refuse. */
+  static final String MODEL_TYPE = "espalier_bert";
+
+  static final int VERSION = 1;
+  static final String DTYPE = "int8";
+
+  /** int8 codes with a scale a row of each weight; activations symmetric int8, one scale a token, found as they come. */
+  static final String SCHEME = "w8-per-row-a8-per-token";
+
+  private static final Set<String> FIELDS = Set.of("format", "dtype", "scheme");
+
+  private Int8Format() {}
+
+  /** Whether the configuration says that matrices may be int8; {@link #check} has accepted it. */
+  static boolean isInt8(JsonFields config) {
+    return MODEL_TYPE.equals(config.string("model_type", null));
+  }
+
+  /** Refuses an {@code "espalier"} object of another version or with anything that is not implemented. */
+  static void check(JsonFields config) {
+    JsonNode node = config.raw("espalier");
+    if (node == null) {
+      throw new UnsupportedModelException(
+          config.label() + ": model_type \"" + MODEL_TYPE + "\" without an \"espalier\" object");
+    }
+    JsonFields json = JsonFields.of(config.label() + ": espalier", node);
+    for (Iterator<String> names = json.names(); names.hasNext(); ) {
+      String name = names.next();
+      if (!FIELDS.contains(name)) {
+        throw new UnsupportedModelException(
+            json.label() + ": " + name + " is not implemented; a newer Espalier may have written it");
+      }
+    }
+    int version = json.integer("format", 1, Integer.MAX_VALUE);
+    if (version != VERSION) {
+      throw new UnsupportedModelException(
+          json.label() + ": format " + version + " is newer than " + VERSION + ", which is known here");
+    }
+    expect(json, "dtype", DTYPE);
+    expect(json, "scheme", SCHEME);
+  }
+
+  private static void expect(JsonFields json, String field, String only) {
+    String value = json.string(field, null);
+    if (!only.equals(value)) {
+      throw new UnsupportedModelException(
+          json.label() + ": " + field + " " + (value == null ? "is missing" : "\"" + value + "\"")
+              + "; only \"" + only + "\" is implemented");
+    }
+  }
+}
