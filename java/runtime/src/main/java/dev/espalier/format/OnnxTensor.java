@@ -67,8 +67,8 @@ public final class OnnxTensor {
     return new OnnxTensor(info, null, 0, values);
   }
 
-  /** A constant that an attribute gives as one number. */
-  static OnnxTensor scalar(String source, String name, float value) {
+  /** A constant of one number. */
+  public static OnnxTensor scalar(String source, String name, float value) {
     TensorInfo info = new TensorInfo(name, DType.F32, List.of(), source);
     return new OnnxTensor(info, null, 0, new long[] {Float.floatToRawIntBits(value)});
   }
@@ -136,6 +136,39 @@ public final class OnnxTensor {
           where() + ": weights stored as single numbers are not supported");
     }
     new StoredTensor(info, file, offset).read(first, target, at, count);
+  }
+
+  /**
+   * Reads elements of an I8 or U8 tensor as codes from -128 to 127: those of U8 less 128.
+   *
+   * @throws ModelFormatException as {@link Checkpoint#readCodes}, U8 being as good as I8
+   */
+  void readCodes(long first, byte[] target, int at, int count) {
+    if (info.dtype() != DType.I8 && info.dtype() != DType.U8) {
+      throw new ModelFormatException(
+          where() + ": dtype " + info.dtype() + ", I8 or U8 was expected");
+    }
+    int shift = codeShift();
+    if (inline == null) {
+      new StoredTensor(info, file, offset).readBytes(first, target, at, count);
+      for (int i = at; shift != 0 && i < at + count; i++) {
+        target[i] = (byte) ((target[i] & 0xff) - shift);
+      }
+      return;
+    }
+    for (int i = 0; i < count; i++) {
+      long code = inline[Math.toIntExact(first) + i] - shift;
+      if (code != (byte) code) {
+        throw new ModelFormatException(
+            where() + ": element " + (first + i) + " is " + inline[(int) first + i] + ", out of range");
+      }
+      target[at + i] = (byte) code;
+    }
+  }
+
+  /** What {@link #readCodes} takes off every element: 128 for U8, so that codes and zero points keep their distance. */
+  public int codeShift() {
+    return info.dtype() == DType.U8 ? 128 : 0;
   }
 
   private void checkCount() {

@@ -56,7 +56,7 @@ final class OnnxBert {
   }
 
   private Found find() {
-    refuseQuantized();
+    OnnxQuantized.refuseOthers(graph);
     Map<String, OnnxNorm> norms = OnnxNorm.all(graph);
     graph.markInside(norms.keySet());
     OnnxEmbeddings embeddings = OnnxEmbeddings.of(graph, norms.values());
@@ -100,20 +100,6 @@ final class OnnxBert {
     }
     after(hidden.output());
     return new Found(config(embeddings, eps), new OnnxCheckpoint(graph.model, weights));
-  }
-
-  private void refuseQuantized() {
-    for (OnnxNode n : graph.model.nodes()) {
-      if (n.op().contains("Quantize")
-          || n.op().contains("Integer")
-          || n.op().startsWith("QLinear")) {
-        throw new UnsupportedModelException(
-            graph.model.label()
-                + ": "
-                + n.label()
-                + ": quantized ONNX models are not implemented yet; use the fp32 model");
-      }
-    }
   }
 
   /** The one LayerNorm that adds something to {@code hidden}; null if the encoder ends there. */
@@ -203,7 +189,9 @@ final class OnnxBert {
         OnnxNode transpose = graph.node(in, "Transpose");
         OnnxTensor constant = graph.constant(transpose == null ? in : transpose.input(0));
         boolean isWeight =
-            constant != null && constant.info().isFloat() && constant.info().elements() > 1;
+            constant != null
+                && (constant.info().isFloat() || OnnxQuantized.isInt8(constant))
+                && constant.info().elements() > 1;
         if (isWeight && !used.contains(constant)) {
           throw graph.unsupported(
               n.label()
@@ -242,6 +230,9 @@ final class OnnxBert {
   private void add(String name, Weight weight) {
     weights.put(name, weight);
     used.add(weight.tensor());
+    if (weight.int8() != null) {
+      used.addAll(weight.int8().tensors());
+    }
   }
 
   private ModelConfig config(OnnxEmbeddings embeddings, double eps) {

@@ -42,9 +42,9 @@ record OnnxEmbeddings(OnnxNorm norm, Weight words, Weight positions, Weight type
   private static OnnxEmbeddings of(OnnxGraph graph, OnnxNorm norm) {
     Map<String, Weight> tables = new HashMap<>();
     for (String term : norm.terms(graph)) {
-      OnnxNode n = graph.node(term);
-      boolean gather = n != null && n.is("Gather") && n.integer("axis", 0) == 0;
-      Weight table = gather ? graph.matrix(n.input(0), true) : null;
+      OnnxNode n = gather(graph, term);
+      boolean gather = n != null && n.integer("axis", 0) == 0;
+      Weight table = gather ? table(graph, term, n) : null;
       if (table == null || table.transposed()) {
         throw graph.unsupported(
             graph.describe(term)
@@ -65,8 +65,29 @@ record OnnxEmbeddings(OnnxNorm norm, Weight words, Weight positions, Weight type
         norm, tables.get("word"), tables.get("position"), tables.get("token type"));
   }
 
+  /** The Gather that gives {@code term}, which may be dequantized behind it; null if there is none. */
+  private static OnnxNode gather(OnnxGraph graph, String term) {
+    OnnxNode dequantize = graph.node(term, "DequantizeLinear");
+    return graph.node(dequantize == null ? term : dequantize.input(0), "Gather");
+  }
+
+  private static Weight table(OnnxGraph graph, String term, OnnxNode gather) {
+    OnnxNode behind = graph.node(term, "DequantizeLinear");
+    OnnxNode before = graph.node(gather.input(0), "DequantizeLinear");
+    if (behind == null && before == null) {
+      return graph.matrix(gather.input(0), true);
+    }
+    if (behind != null && before != null) {
+      throw graph.unsupported(behind.label() + ": is the second DequantizeLinear");
+    }
+    OnnxTensor codes = graph.constant(before == null ? gather.input(0) : before.input(0));
+    return codes == null || codes.info().shape().size() != 2
+        ? null
+        : OnnxQuantized.table(graph, before == null ? behind : before, codes);
+  }
+
   private static boolean isGatherOf(OnnxGraph graph, String term, String input) {
-    OnnxNode n = graph.node(term, "Gather");
+    OnnxNode n = gather(graph, term);
     return n != null && isInput(graph, graph.strip(n.input(1)), input);
   }
 

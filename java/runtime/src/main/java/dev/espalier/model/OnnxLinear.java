@@ -6,7 +6,7 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * A linear layer in a graph: MatMul and Add, or Gemm.
+ * A linear layer in a graph: MatMul and Add, or Gemm, or MatMulInteger between its quantizations and Add.
  *
  * @param input the value it is applied to, copies seen through
  * @param weight [out, in]
@@ -24,20 +24,25 @@ record OnnxLinear(String input, Weight weight, Weight bias) {
 
   /** The linear layer whose result is the sum of {@code terms}; refuses anything else. */
   static OnnxLinear of(OnnxGraph graph, List<String> terms, String where, String role) {
-    OnnxNode product = null;
+    String input = null;
     Weight weight = null;
     Weight bias = null;
     List<String> others = new ArrayList<>();
     for (String term : terms) {
       OnnxNode n = graph.node(term);
-      if (product == null
+      OnnxQuantized.Product quantized =
+          weight == null ? OnnxQuantized.product(graph, term) : null;
+      if (quantized != null) {
+        input = quantized.input();
+        weight = quantized.weight();
+      } else if (weight == null
           && n != null
           && n.is("MatMul")
           && graph.matrix(n.input(1), false) != null) {
-        product = n;
+        input = graph.strip(n.input(0));
         weight = graph.matrix(n.input(1), false);
-      } else if (product == null && n != null && n.is("Gemm")) {
-        product = n;
+      } else if (weight == null && n != null && n.is("Gemm")) {
+        input = graph.strip(n.input(0));
         weight = gemmWeight(graph, n);
         if (!n.input(2).isEmpty()) {
           bias = bias == null ? graph.vector(n.input(2)) : null;
@@ -69,7 +74,7 @@ record OnnxLinear(String input, Weight weight, Weight bias) {
               + bias.shape()
               + " do not fit");
     }
-    return new OnnxLinear(graph.strip(product.input(0)), weight, bias);
+    return new OnnxLinear(input, weight, bias);
   }
 
   private static Weight gemmWeight(OnnxGraph graph, OnnxNode gemm) {

@@ -107,7 +107,8 @@ class OnnxBertTest {
         Arguments.of("act", "HardSwish", "HardSwish"),
         Arguments.of("after", "classifier", "goes on behind the encoder"),
         Arguments.of("matmul", "MatMulInteger", "MatMulInteger"),
-        Arguments.of("matmul", "DynamicQuantizeLinear", "quantized"),
+        Arguments.of("matmul", "DynamicQuantizeLinear", "DynamicQuantizeLinear"),
+        Arguments.of("matmul", "QLinearMatMul", "QLinearMatMul"),
         Arguments.of("matmul", "MatMulNBits", "MatMulNBits"));
   }
 
