@@ -5,6 +5,7 @@ import dev.espalier.encoder.Encoder;
 import dev.espalier.encoder.Layer;
 import dev.espalier.format.TensorInfo;
 import dev.espalier.model.EmbeddingSettings;
+import dev.espalier.model.EncoderTensors;
 import dev.espalier.model.ModelConfig;
 import dev.espalier.model.ModelSource;
 import dev.espalier.tensor.HeadLayout;
@@ -43,7 +44,7 @@ record ModelFacts(
   /**
    * The tensors of the files.
    *
-   * @param parameters floating-point elements of all tensors
+   * @param parameters elements of all tensors but scales and zero points of int8 codes
    * @param bytes they take in the files
    * @param bytesOnDisk of those files
    * @param dtypes how many elements each type stores
@@ -81,7 +82,9 @@ record ModelFacts(
       if (name.endsWith("position_ids")) {
         continue;
       }
-      parameters += info.elements();
+      if (!EncoderTensors.belongsToCodes(name)) {
+        parameters += info.elements();
+      }
       bytes += info.elements() * info.dtype().bytes();
       dtypes.merge(info.dtype().name().toLowerCase(Locale.ROOT), info.elements(), Long::sum);
     }

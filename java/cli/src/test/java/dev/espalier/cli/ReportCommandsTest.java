@@ -84,7 +84,7 @@ class ReportCommandsTest {
   void modelsListsTheShortNames() throws IOException {
     JsonNode models = json(Cli.run("models", "--json").expect(0).out()).get("models");
     String text = Cli.run("models").expect(0).out();
-    List<String> expected = List.of("all-minilm-l6-v2", "bge-small-en-v1.5", "bge-small-zh-v1.5");
+    List<String> expected = List.of("all-minilm-l6-v2", "all-minilm-l6-v2-q", "bge-small-en-v1.5", "bge-small-zh-v1.5");
     assertEquals(expected, models.findValuesAsText("name"));
     for (JsonNode model : models) {
       assertEquals(
@@ -94,8 +94,8 @@ class ReportCommandsTest {
     }
     assertEquals("mean", models.get(0).get("pooling").textValue());
     assertEquals(256, models.get(0).get("max_length").intValue());
-    assertEquals("cls", models.get(1).get("pooling").textValue());
-    assertEquals(512, models.get(1).get("max_length").intValue());
+    assertEquals("cls", models.get(2).get("pooling").textValue());
+    assertEquals(512, models.get(2).get("max_length").intValue());
   }
 
   @Test

@@ -26,6 +26,11 @@ public final class EncoderTensors {
     return weight + "_zero_point";
   }
 
+  /** Whether a tensor holds the scales or zero points of another one. */
+  public static boolean belongsToCodes(String name) {
+    return name.endsWith(".weight_scale") || name.endsWith(".weight_zero_point");
+  }
+
   /** Whether a matrix is stored in int8: an element is {@code (code - zero point) * scale}. */
   public static boolean isInt8(Checkpoint weights, String weight) {
     return weights.info(weight).dtype() == DType.I8;

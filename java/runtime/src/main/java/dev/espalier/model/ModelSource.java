@@ -35,9 +35,14 @@ public record ModelSource(
     return weights.format();
   }
 
-  /** The number of trained numbers: the elements of all tensors, task heads included. */
+  /**
+   * The number of trained numbers: the elements of all tensors, task heads included, but no scales
+   * and zero points of int8 codes.
+   */
   public long parameters() {
-    return weights.names().stream().mapToLong(n -> weights.info(n).elements()).sum();
+    return weights.names().stream()
+        .filter(n -> !EncoderTensors.belongsToCodes(n))
+        .mapToLong(n -> weights.info(n).elements()).sum();
   }
 
   /** The size of all tensors in bytes, as they are stored. */
