@@ -259,7 +259,9 @@ void latency() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  while (isa + 1 < ESP_ISA_COUNT && esp_isa_available(isa + 1) != 0) ++isa;
+  for (int32_t i = 0; i < ESP_ISA_COUNT; ++i) {
+    if (esp_isa_available(i) != 0) isa = i;
+  }
   for (int i = 1; i + 1 < argc; i += 2) {
     const std::string option = argv[i];
     if (option == "--threads") threads = std::atoi(argv[i + 1]);

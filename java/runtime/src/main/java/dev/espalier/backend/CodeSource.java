@@ -1,5 +1,7 @@
 package dev.espalier.backend;
 
+import dev.espalier.ModelFormatException;
+
 /** The rows of a quantized matrix, read when a backend packs them. */
 @FunctionalInterface
 public interface CodeSource {
@@ -10,4 +12,46 @@ public interface CodeSource {
    * @param scales receives one positive scale a row
    */
   void read(int first, int count, byte[] codes, float[] scales);
+
+  /** Rows of a matrix [rows, columns] that another source quantizes or reads, its scales checked as they come. */
+  default CodeSource checked(String name) {
+    return (first, count, codes, scales) -> {
+      read(first, count, codes, scales);
+      for (int r = 0; r < count; r++) {
+        requireScale(name, first + r, scales[r]);
+      }
+    };
+  }
+
+  /**
+   * Rows of a matrix [rows, columns] held in arrays.
+   *
+   * @param name of the matrix, for messages
+   * @throws ModelFormatException if the arrays are not of these lengths, or a scale is not positive and finite
+   */
+  static CodeSource of(String name, byte[] matrix, float[] rowScales, int rows, int columns) {
+    if (matrix.length != (long) rows * columns) {
+      throw new ModelFormatException(
+          name + ": [" + rows + ", " + columns + "] needs " + (long) rows * columns + " codes, got " + matrix.length);
+    }
+    if (rowScales.length != rows) {
+      throw new ModelFormatException(
+          name + ": " + rows + " rows need as many int8 scales, got " + rowScales.length);
+    }
+    for (int r = 0; r < rows; r++) {
+      requireScale(name, r, rowScales[r]);
+    }
+    return (first, count, codes, scales) -> {
+      System.arraycopy(matrix, first * columns, codes, 0, count * columns);
+      System.arraycopy(rowScales, first, scales, 0, count);
+    };
+  }
+
+  private static void requireScale(String name, int row, float scale) {
+    if (!(scale > 0) || Float.isInfinite(scale)) {
+      throw new ModelFormatException(
+          name + ": the int8 scale of row " + row + " is " + scale
+              + "; scales must be positive and finite (an all-zero row has scale 1)");
+    }
+  }
 }

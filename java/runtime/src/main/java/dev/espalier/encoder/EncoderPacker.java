@@ -37,6 +37,11 @@ public final class EncoderPacker {
     this.dtype = dtype;
   }
 
+  /** {@link #pack(ModelSource, Backend, DType)} in fp32. */
+  public static Encoder pack(ModelSource source, Backend backend) {
+    return pack(source, backend, DType.F32);
+  }
+
   /**
    * Packs the encoder and, if the model has one, its pooler. The source stays open and may be closed afterwards.
    *
@@ -78,7 +83,9 @@ public final class EncoderPacker {
       layers.add(layer(l));
     }
     Optional<Linear> pooler =
-        weights.contains("pooler.dense.weight") ? Optional.of(stackedLinear(DType.F32, h, List.of("pooler.dense"), List.of(h))) : Optional.empty();
+        weights.contains("pooler.dense.weight")
+            ? Optional.of(stackedLinear(DType.F32, h, List.of("pooler.dense"), List.of(h)))
+            : Optional.empty();
     return new Encoder(config, backend, embeddings, norm, layers, pooler);
   }
 
@@ -90,19 +97,21 @@ public final class EncoderPacker {
     int positions = config.maxPositions();
     return dtype == DType.I8
         ? backend.int8Embeddings(
-            config.vocabSize(), quantized(word, h), types, type, positions, position, h)
+            config.vocabSize(), quantized("embeddings.word_embeddings.weight", word, h), types, type, positions, position, h)
         : backend.embeddings(config.vocabSize(), word, types, type, positions, position, h);
   }
 
   /** The rows of a matrix in int8, each quantized as it is read. */
-  private static CodeSource quantized(RowSource rows, int columns) {
-    return (first, count, codes, scales) -> {
-      float[] values = new float[count * columns];
-      rows.read(first, count, values);
-      for (int r = 0; r < count; r++) {
-        scales[r] = Int8.quantizeWeight(values, r * columns, columns, codes, r * columns);
-      }
-    };
+  private static CodeSource quantized(String name, RowSource rows, int columns) {
+    CodeSource source =
+        (first, count, codes, scales) -> {
+          float[] values = new float[count * columns];
+          rows.read(first, count, values);
+          for (int r = 0; r < count; r++) {
+            scales[r] = Int8.quantizeWeight(values, r * columns, columns, codes, r * columns);
+          }
+        };
+    return source.checked(name);
   }
 
   private Layer layer(int l) {
@@ -156,7 +165,7 @@ public final class EncoderPacker {
     RowSource rows = (first, count, target) -> readStacked(inputs, names, outputs, first, count, target);
     return keep(
         type == DType.I8
-            ? backend.int8Linear(total, inputs, quantized(rows, inputs), bias)
+            ? backend.int8Linear(total, inputs, quantized(String.join(", ", names), rows, inputs), bias)
             : backend.linear(total, inputs, rows, bias));
   }
 
