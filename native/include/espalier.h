@@ -28,7 +28,7 @@
 extern "C" {
 #endif
 
-#define ESP_ABI_VERSION 1
+#define ESP_ABI_VERSION 2
 
 typedef int32_t esp_status;
 enum {
@@ -39,8 +39,16 @@ enum {
   ESP_INTERNAL = 4
 };
 
-// Instruction sets of the CPU backend, in ascending order.
-enum { ESP_ISA_PORTABLE = 0, ESP_ISA_AVX2 = 1, ESP_ISA_AVX512 = 2, ESP_ISA_AVX512_VNNI = 3, ESP_ISA_COUNT = 4 };
+// Instruction sets of the CPU backend, in ascending order: of those that a machine has, the last is the best.
+enum {
+  ESP_ISA_PORTABLE = 0,
+  ESP_ISA_AVX2 = 1,
+  ESP_ISA_AVX_VNNI = 2,       // AVX2 with int8 dot products, VEX encoding
+  ESP_ISA_AVX512VL_VNNI = 3,  // the same on 256-bit vectors, EVEX encoding
+  ESP_ISA_AVX512 = 4,
+  ESP_ISA_AVX512_VNNI = 5,
+  ESP_ISA_COUNT = 6
+};
 
 // Activations, by the names of Hugging Face's ACT2FN.
 enum {
@@ -57,7 +65,7 @@ enum {
 enum { ESP_POOL_MEAN = 0, ESP_POOL_CLS = 1, ESP_POOL_MAX = 2 };
 
 // Storage of a linear weight.
-enum { ESP_F32 = 0 };
+enum { ESP_F32 = 0, ESP_I8 = 1 };
 
 typedef struct esp_backend esp_backend;  // an instruction set with its thread pool
 typedef struct esp_weight esp_weight;    // one packed linear layer: weight [N,K] and bias [N]
@@ -74,12 +82,15 @@ ESP_API const char* esp_last_error(void);
 // 1 if both this build and this machine have the instruction set, else 0.
 ESP_API int32_t esp_isa_available(int32_t isa);
 
-// "portable", "avx2", "avx512", "avx512-vnni"; "" for any other number.
+// "portable", "avx2", "avx-vnni", "avx512vl-vnni", "avx512", "avx512-vnni"; "" for any other number.
 ESP_API const char* esp_isa_name(int32_t isa);
 
 // Peak of one core's fused multiply-adds, measured over about `milliseconds`: independent FMA chains in registers with
 // the instruction set `isa`. `threads` threads run it at once; *gflops is their sum.
 ESP_API esp_status esp_measure_peak_f32(int32_t isa, int32_t threads, int32_t milliseconds, double* gflops);
+
+// The same for int8: dot-product steps in registers, a multiplication and an addition being two operations.
+ESP_API esp_status esp_measure_peak_i8(int32_t isa, int32_t threads, int32_t milliseconds, double* gops);
 
 // ---- backends and memory -------------------------------------------------------------------------------------------
 
@@ -95,12 +106,24 @@ ESP_API void esp_free(esp_backend* backend, void* memory);
 
 // ---- weights -------------------------------------------------------------------------------------------------------
 
-// An empty linear layer with weight [n,k], zeros at first, and bias [n], zeros at first. n, k >= 1.
+// int8 (ESP_I8): weights have a code from -128 to 127 each and a scale per row (output channel); activations are
+// quantized row by row when the layer runs, scale = absmax / 127, code = roundHalfEven(x / scale), clamped to +-127, both
+// IEEE fp32 divisions; a scale of 0 gives codes 0. Then y[t,n] = fma(float(acc) * scale_x[t], scale_w[n], b[n]) with
+//   acc[t,n] = sum_k code_x[t,k] * (code_w[n,k] - zero_point[n])
+// exact in int32 (k up to 65,536). A row of activations with a NaN or an infinity is ESP_INVALID_ARGUMENT, the text
+// naming the row, and y is void.
+
+// An empty linear layer with weight [n,k] and bias [n], both zeros at first. n, k >= 1.
 ESP_API esp_status esp_weight_create(esp_backend* backend, int32_t n, int32_t k, int32_t dtype, esp_weight** out);
 ESP_API void esp_weight_destroy(esp_weight* weight);
 
-// Packs rows first .. first+count-1 of the weight from values [count,k], contiguous.
+// Packs rows first .. first+count-1 of an fp32 weight from values [count,k], contiguous. ESP_INVALID_ARGUMENT for int8.
 ESP_API esp_status esp_weight_set_rows(esp_weight* weight, int32_t first, int32_t count, const float* values);
+
+// Packs rows first .. first+count-1 of an int8 weight: codes [count,k] contiguous, a positive scale each, and zero points
+// from -128 to 127, or null where they are 0. ESP_INVALID_ARGUMENT for fp32.
+ESP_API esp_status esp_weight_set_codes(esp_weight* weight, int32_t first, int32_t count, const int8_t* codes,
+                                        const float* scales, const int32_t* zero_points);
 
 // Sets bias[first .. first+count-1].
 ESP_API esp_status esp_weight_set_bias(esp_weight* weight, int32_t first, int32_t count, const float* values);
@@ -119,14 +142,27 @@ ESP_API void esp_heads_destroy(esp_heads* heads);
 
 // y[t,:] = layernorm(word[ids[t],:] + type[types[t],:] + position[positions[t],:]) * gamma + beta
 // word [V,columns], type [.,columns], position [.,columns] contiguous   ids, types, positions [rows]   y [rows,columns]
+// word_dtype ESP_F32: floats, word_scales null   ESP_I8: codes, each standing for (code - word_zero_point) *
+// word_scales[row], rounded once
 ESP_API esp_status esp_embed_layernorm(esp_backend* backend, const int32_t* ids, const int32_t* types,
-                                       const int32_t* positions, int64_t rows, int64_t columns, const float* word,
+                                       const int32_t* positions, int64_t rows, int64_t columns, const void* word,
+                                       int32_t word_dtype, const float* word_scales, int32_t word_zero_point,
                                        const float* type, const float* position, const float* gamma, const float* beta,
                                        float eps, float* y, int64_t y_pitch);
 
 // y[t,n] = sum_k x[t,k] * w[n,k] + b[n]     x [rows,K], y [rows,N]
 ESP_API esp_status esp_linear(esp_backend* backend, const float* x, int64_t x_pitch, int64_t rows,
                               const esp_weight* weight, float* y, int64_t y_pitch);
+
+// codes[t,:] and scales[t] of each row of x, as an int8 layer sees them.  x [rows,columns]   codes [rows,columns]
+// contiguous   scales [rows]
+ESP_API esp_status esp_quantize(esp_backend* backend, const float* x, int64_t x_pitch, int64_t rows, int64_t columns,
+                                int8_t* codes, float* scales);
+
+// acc[t,n] of an int8 weight for given activation codes. For diagnosis: same arithmetic as esp_linear.
+// codes [rows,K] from -127 to 127, acc [rows,N], both contiguous
+ESP_API esp_status esp_linear_accumulators(esp_backend* backend, const int8_t* codes, int64_t rows,
+                                           const esp_weight* weight, int32_t* acc);
 
 // y = activation(x)     x, y [rows,columns], y may be x
 ESP_API esp_status esp_activation(esp_backend* backend, int32_t activation, const float* x, int64_t x_pitch,

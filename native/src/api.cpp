@@ -27,11 +27,17 @@ struct esp_backend {
 struct esp_weight {
   explicit esp_weight(const espalier::Kernels& k) : kernels(k) {}
   ~esp_weight() {
-    espalier::release(weight.packed);
-    espalier::release(weight.bias);
+    for (void* block : {static_cast<void*>(weight.packed), static_cast<void*>(weight.bias),
+                        static_cast<void*>(int8.codes), static_cast<void*>(int8.scales),
+                        static_cast<void*>(int8.bias), static_cast<void*>(int8.start),
+                        static_cast<void*>(int8.zero_points)}) {
+      espalier::release(block);
+    }
   }
   const espalier::Kernels& kernels;
-  espalier::Weight weight{};
+  int32_t dtype = ESP_F32;
+  espalier::Weight weight{};    // of ESP_F32
+  espalier::Int8Weight int8{};  // of ESP_I8
 };
 
 struct esp_heads {
@@ -83,6 +89,10 @@ const espalier::Kernels& kernels_of(int32_t isa) {
 #if defined(ESP_X86)
     case ESP_ISA_AVX2:
       return espalier::avx2::kernels();
+    case ESP_ISA_AVX_VNNI:
+      return espalier::avx_vnni::kernels();
+    case ESP_ISA_AVX512VL_VNNI:
+      return espalier::avx512vl_vnni::kernels();
     case ESP_ISA_AVX512:
       return espalier::avx512::kernels();
     case ESP_ISA_AVX512_VNNI:
@@ -99,6 +109,75 @@ void require_threads(int32_t threads) {
   }
 }
 
+template <typename T>
+T* allocate_array(int64_t count) {
+  return static_cast<T*>(espalier::allocate_or_throw(count * static_cast<int64_t>(sizeof(T))));
+}
+
+void create_f32(esp_weight& weight, int32_t n, int32_t k) {
+  const int32_t panel = weight.kernels.panel;
+  espalier::Weight& w = weight.weight;
+  w.n = n;
+  w.k = k;
+  w.panel = panel;
+  w.panels = static_cast<int32_t>((int64_t{n} + panel - 1) / panel);
+  w.packed = allocate_array<float>(int64_t{w.panels} * panel * k);
+  w.bias = allocate_array<float>(int64_t{w.panels} * panel);
+}
+
+void create_i8(esp_weight& weight, int32_t n, int32_t k) {
+  if (k > 65536) {
+    throw Error(ESP_UNSUPPORTED, "int8 weight has " + std::to_string(k) + " columns, sums are exact up to 65536");
+  }
+  const int32_t panel = weight.kernels.panel;
+  espalier::Int8Weight& w = weight.int8;
+  w.n = n;
+  w.k = k;
+  w.panels = static_cast<int32_t>((int64_t{n} + panel - 1) / panel);
+  const int64_t channels = int64_t{w.panels} * panel;
+  w.codes = allocate_array<int8_t>(w.panels * weight.kernels.int8.panel_bytes(k));
+  w.scales = allocate_array<float>(channels);
+  w.bias = allocate_array<float>(channels);
+  w.start = allocate_array<int32_t>(channels);
+}
+
+void require_dtype(const esp_weight* weight, int32_t dtype, const char* way_out) {
+  if (weight->dtype != dtype) {
+    throw Error(ESP_INVALID_ARGUMENT,
+                std::string("weight is ") + (weight->dtype == ESP_I8 ? "int8" : "fp32") + ": " + way_out);
+  }
+}
+
+// `row` is what the int8 kernels return.
+void require_finite(int64_t row, int64_t rows) {
+  if (row < 0) return;
+  const bool x = row < rows;
+  throw Error(ESP_INVALID_ARGUMENT, "row " + std::to_string(x ? row : row - rows) + " of " +
+                                        (x ? "x" : "the activated intermediate") + " has a value that is not finite");
+}
+
+void linear(Call& call, const espalier::Kernels& kernels, const float* x, int64_t x_pitch, int64_t rows,
+            const esp_weight& weight, float* y, int64_t y_pitch) {
+  if (weight.dtype == ESP_F32) return kernels.linear(call, x, x_pitch, rows, weight.weight, y, y_pitch);
+  require_finite(kernels.int8.linear(call, x, x_pitch, rows, weight.int8, y, y_pitch), rows);
+}
+
+// Two weights of different dtypes: op by op, some rows at a time.
+void mixed_feed_forward(Call& call, const espalier::Kernels& kernels, const float* x, int64_t x_pitch, int64_t rows,
+                        const esp_weight& in, int32_t activation, const esp_weight& out, float* y, int64_t y_pitch) {
+  constexpr int64_t kRows = 256;
+  const int64_t columns = in.dtype == ESP_I8 ? in.int8.n : in.weight.n;
+  const std::unique_ptr<float, void (*)(void*)> owned(allocate_array<float>(std::min(kRows, rows) * columns),
+                                                      espalier::release);
+  float* f = owned.get();
+  for (int64_t first = 0; first < rows; first += kRows) {
+    const int64_t count = std::min(kRows, rows - first);
+    linear(call, kernels, x + first * x_pitch, x_pitch, count, in, f, columns);
+    kernels.activation(call, activation, f, columns, count, columns, f, columns);
+    linear(call, kernels, f, columns, count, out, y + first * y_pitch, y_pitch);
+  }
+}
+
 }  // namespace
 
 int32_t esp_abi_version(void) { return ESP_ABI_VERSION; }
@@ -108,14 +187,22 @@ const char* esp_last_error(void) { return last_error; }
 int32_t esp_isa_available(int32_t isa) { return espalier::isa_available(isa) ? 1 : 0; }
 
 const char* esp_isa_name(int32_t isa) {
-  static const char* const names[ESP_ISA_COUNT] = {"portable", "avx2", "avx512", "avx512-vnni"};
+  static const char* const names[ESP_ISA_COUNT] = {"portable",      "avx2",   "avx-vnni",
+                                                   "avx512vl-vnni", "avx512", "avx512-vnni"};
   return isa >= 0 && isa < ESP_ISA_COUNT ? names[isa] : "";
 }
 
 esp_status esp_measure_peak_f32(int32_t isa, int32_t threads, int32_t milliseconds, double* gflops) {
   return guard([&] {
     require_threads(threads);
-    *gflops = espalier::measure_peak(kernels_of(isa), threads, milliseconds);
+    *gflops = espalier::measure_peak(kernels_of(isa).fma_chains, threads, milliseconds);
+  });
+}
+
+esp_status esp_measure_peak_i8(int32_t isa, int32_t threads, int32_t milliseconds, double* gops) {
+  return guard([&] {
+    require_threads(threads);
+    *gops = espalier::measure_peak(kernels_of(isa).int8.dot_chains, threads, milliseconds);
   });
 }
 
@@ -140,18 +227,17 @@ esp_status esp_weight_create(esp_backend* backend, int32_t n, int32_t k, int32_t
       throw Error(ESP_INVALID_ARGUMENT, "weight is [" + std::to_string(n) + ", " + std::to_string(k) +
                                             "], expected at least one row and one column");
     }
-    if (dtype != ESP_F32) {
-      throw Error(ESP_UNSUPPORTED, "weight dtype " + std::to_string(dtype) + " is not supported, only 0 (f32) is");
+    if (dtype != ESP_F32 && dtype != ESP_I8) {
+      throw Error(ESP_UNSUPPORTED,
+                  "weight dtype " + std::to_string(dtype) + " is not supported, only 0 (f32) and 1 (int8) are");
     }
-    const int32_t panel = backend->kernels.panel;
     auto weight = std::make_unique<esp_weight>(backend->kernels);
-    espalier::Weight& w = weight->weight;
-    w.n = n;
-    w.k = k;
-    w.panel = panel;
-    w.panels = static_cast<int32_t>((int64_t{n} + panel - 1) / panel);
-    w.packed = static_cast<float*>(espalier::allocate_or_throw(int64_t{w.panels} * panel * k * kFloat));
-    w.bias = static_cast<float*>(espalier::allocate_or_throw(int64_t{w.panels} * panel * kFloat));
+    weight->dtype = dtype;
+    if (dtype == ESP_F32) {
+      create_f32(*weight, n, k);
+    } else {
+      create_i8(*weight, n, k);
+    }
     *out = weight.release();
   });
 }
@@ -159,18 +245,37 @@ esp_status esp_weight_create(esp_backend* backend, int32_t n, int32_t k, int32_t
 void esp_weight_destroy(esp_weight* weight) { delete weight; }
 
 esp_status esp_weight_set_rows(esp_weight* weight, int32_t first, int32_t count, const float* values) {
-  return guard([&] { weight->kernels.pack_weight(weight->weight, first, count, values); });
+  return guard([&] {
+    require_dtype(weight, ESP_F32, "set its rows with esp_weight_set_codes");
+    weight->kernels.pack_weight(weight->weight, first, count, values);
+  });
+}
+
+esp_status esp_weight_set_codes(esp_weight* weight, int32_t first, int32_t count, const int8_t* codes,
+                                const float* scales, const int32_t* zero_points) {
+  return guard([&] {
+    require_dtype(weight, ESP_I8, "set its rows with esp_weight_set_rows");
+    espalier::Int8Weight& w = weight->int8;
+    if (zero_points != nullptr && w.zero_points == nullptr) {
+      w.zero_points = allocate_array<int32_t>(int64_t{w.panels} * weight->kernels.panel);
+    }
+    weight->kernels.int8.pack_weight(w, first, count, codes, scales, zero_points);
+  });
 }
 
 esp_status esp_weight_set_bias(esp_weight* weight, int32_t first, int32_t count, const float* values) {
   return guard([&] {
-    for (int32_t i = 0; i < count; ++i) weight->weight.bias[first + i] = values[i];
+    float* bias = weight->dtype == ESP_I8 ? weight->int8.bias : weight->weight.bias;
+    for (int32_t i = 0; i < count; ++i) bias[first + i] = values[i];
   });
 }
 
 int64_t esp_weight_bytes(const esp_weight* weight) {
   const espalier::Weight& w = weight->weight;
-  return int64_t{w.panels} * w.panel * (int64_t{w.k} + 1) * kFloat;
+  if (weight->dtype == ESP_F32) return int64_t{w.panels} * w.panel * (int64_t{w.k} + 1) * kFloat;
+  const espalier::Int8Weight& q = weight->int8;
+  const int64_t vectors = q.zero_points == nullptr ? 3 : 4;
+  return q.panels * (weight->kernels.int8.panel_bytes(q.k) + vectors * weight->kernels.panel * kFloat);
 }
 
 esp_status esp_heads_create(esp_backend*, int32_t count, const int32_t* qk_width, const int32_t* v_width,
@@ -197,12 +302,17 @@ esp_status esp_heads_create(esp_backend*, int32_t count, const int32_t* qk_width
 void esp_heads_destroy(esp_heads* heads) { delete heads; }
 
 esp_status esp_embed_layernorm(esp_backend* backend, const int32_t* ids, const int32_t* types, const int32_t* positions,
-                               int64_t rows, int64_t columns, const float* word, const float* type,
+                               int64_t rows, int64_t columns, const void* word, int32_t word_dtype,
+                               const float* word_scales, int32_t word_zero_point, const float* type,
                                const float* position, const float* gamma, const float* beta, float eps, float* y,
                                int64_t y_pitch) {
   return guard([&] {
+    const espalier::WordTable table =
+        word_dtype == ESP_I8
+            ? espalier::WordTable{nullptr, static_cast<const int8_t*>(word), word_scales, word_zero_point}
+            : espalier::WordTable{static_cast<const float*>(word), nullptr, nullptr, 0};
     Call call(backend->pool);
-    backend->kernels.embed_layernorm(call, ids, types, positions, rows, columns, word, type, position, gamma, beta, eps,
+    backend->kernels.embed_layernorm(call, ids, types, positions, rows, columns, table, type, position, gamma, beta, eps,
                                      y, y_pitch);
   });
 }
@@ -211,7 +321,24 @@ esp_status esp_linear(esp_backend* backend, const float* x, int64_t x_pitch, int
                       float* y, int64_t y_pitch) {
   return guard([&] {
     Call call(backend->pool);
-    backend->kernels.linear(call, x, x_pitch, rows, weight->weight, y, y_pitch);
+    linear(call, backend->kernels, x, x_pitch, rows, *weight, y, y_pitch);
+  });
+}
+
+esp_status esp_quantize(esp_backend* backend, const float* x, int64_t x_pitch, int64_t rows, int64_t columns,
+                        int8_t* codes, float* scales) {
+  return guard([&] {
+    Call call(backend->pool);
+    require_finite(backend->kernels.int8.quantize(call, x, x_pitch, rows, columns, codes, scales), rows);
+  });
+}
+
+esp_status esp_linear_accumulators(esp_backend* backend, const int8_t* codes, int64_t rows, const esp_weight* weight,
+                                   int32_t* acc) {
+  return guard([&] {
+    require_dtype(weight, ESP_I8, "only int8 products have accumulators");
+    Call call(backend->pool);
+    backend->kernels.int8.accumulators(call, codes, rows, weight->int8, acc);
   });
 }
 
@@ -227,7 +354,15 @@ esp_status esp_feed_forward(esp_backend* backend, const float* x, int64_t x_pitc
                             int32_t activation, const esp_weight* w_out, float* y, int64_t y_pitch) {
   return guard([&] {
     Call call(backend->pool);
-    backend->kernels.feed_forward(call, x, x_pitch, rows, w_in->weight, activation, w_out->weight, y, y_pitch);
+    const espalier::Kernels& kernels = backend->kernels;
+    if (w_in->dtype != w_out->dtype) {
+      mixed_feed_forward(call, kernels, x, x_pitch, rows, *w_in, activation, *w_out, y, y_pitch);
+    } else if (w_in->dtype == ESP_F32) {
+      kernels.feed_forward(call, x, x_pitch, rows, w_in->weight, activation, w_out->weight, y, y_pitch);
+    } else {
+      require_finite(
+          kernels.int8.feed_forward(call, x, x_pitch, rows, w_in->int8, activation, w_out->int8, y, y_pitch), rows);
+    }
   });
 }
 

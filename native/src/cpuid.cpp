@@ -17,29 +17,38 @@ uint64_t enabled_states(unsigned leaf1_ecx) {
   return (static_cast<uint64_t>(high) << 32) | low;
 }
 
-int32_t best_isa() {
+// Bit i is set if the ESP_ISA_ i is there.
+uint32_t instruction_sets() {
+  uint32_t sets = 1u << ESP_ISA_PORTABLE;
   unsigned a = 0, b = 0, c = 0, d = 0;
-  if (__get_cpuid(1, &a, &b, &c, &d) == 0) return ESP_ISA_PORTABLE;
+  if (__get_cpuid(1, &a, &b, &c, &d) == 0) return sets;
   const uint64_t states = enabled_states(c);
   const bool fma = (c & (1u << 12)) != 0;
   const bool f16c = (c & (1u << 29)) != 0;
   const bool avx = (c & (1u << 28)) != 0;
-  if (__get_cpuid_count(7, 0, &a, &b, &c, &d) == 0) return ESP_ISA_PORTABLE;
-  const bool avx2 = avx && fma && f16c && (b & (1u << 5)) != 0 && (states & 0x6) == 0x6;
-  if (!avx2) return ESP_ISA_PORTABLE;
+  if (__get_cpuid_count(7, 0, &a, &b, &c, &d) == 0) return sets;
+  const unsigned subleaves = a;
+  if (!avx || !fma || !f16c || (b & (1u << 5)) == 0 || (states & 0x6) != 0x6) return sets;
+  sets |= 1u << ESP_ISA_AVX2;
   const unsigned f_dq_bw_vl = (1u << 16) | (1u << 17) | (1u << 30) | (1u << 31);
-  if ((b & f_dq_bw_vl) != f_dq_bw_vl || (states & 0xe6) != 0xe6) return ESP_ISA_AVX2;
-  return (c & (1u << 11)) != 0 ? ESP_ISA_AVX512_VNNI : ESP_ISA_AVX512;
+  if ((b & f_dq_bw_vl) == f_dq_bw_vl && (states & 0xe6) == 0xe6) {
+    sets |= 1u << ESP_ISA_AVX512;
+    if ((c & (1u << 11)) != 0) sets |= 1u << ESP_ISA_AVX512_VNNI | 1u << ESP_ISA_AVX512VL_VNNI;
+  }
+  if (subleaves >= 1 && __get_cpuid_count(7, 1, &a, &b, &c, &d) != 0 && (a & (1u << 4)) != 0) {
+    sets |= 1u << ESP_ISA_AVX_VNNI;
+  }
+  return sets;
 }
 #else
-int32_t best_isa() { return ESP_ISA_PORTABLE; }
+uint32_t instruction_sets() { return 1u << ESP_ISA_PORTABLE; }
 #endif
 
 }  // namespace
 
 bool isa_available(int32_t isa) {
-  static const int32_t best = best_isa();
-  return isa >= ESP_ISA_PORTABLE && isa <= best;
+  static const uint32_t sets = instruction_sets();
+  return isa >= 0 && isa < ESP_ISA_COUNT && (sets >> isa & 1u) != 0;
 }
 
 }  // namespace espalier

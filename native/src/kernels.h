@@ -20,6 +20,19 @@ struct Weight {
   float* bias;
 };
 
+// A linear layer in int8. A panel's codes are [ceil(k / group)][panel][group], zeros beyond row k and column n, `group`
+// being what the instruction set's dot-product step takes; vectors have panels*panel entries, zeros beyond n.
+struct Int8Weight {
+  int32_t n;
+  int32_t k;
+  int32_t panels;
+  int8_t* codes;
+  float* scales;
+  float* bias;
+  int32_t* start;        // where sums start: minus what the instruction set's shift of the activations adds
+  int32_t* zero_points;  // null if there are none
+};
+
 // Head h reads columns query[h].., key[h].., value[h].. of qkv and writes columns context[h].. of the context.
 struct Head {
   int32_t query, key, value, context;
@@ -32,12 +45,36 @@ struct Heads {
   const Head* heads;
 };
 
+// Functions that meet rows of activations return the first one with a value that is not finite, -1 if there is none.
+// feed_forward returns `rows` + the row where it is a row of the intermediate; its y is void then, as linear's is.
+struct Int8Kernels {
+  double (*dot_chains)(int64_t iterations);
+  int64_t (*panel_bytes)(int32_t k);  // of one panel's codes
+  void (*pack_weight)(const Int8Weight&, int32_t first, int32_t count, const int8_t* codes, const float* scales,
+                      const int32_t* zero_points);
+  int64_t (*quantize)(Call&, const float* x, int64_t x_pitch, int64_t rows, int64_t columns, int8_t* codes,
+                      float* scales);
+  int64_t (*linear)(Call&, const float* x, int64_t x_pitch, int64_t rows, const Int8Weight&, float* y,
+                    int64_t y_pitch);
+  int64_t (*feed_forward)(Call&, const float* x, int64_t x_pitch, int64_t rows, const Int8Weight& in,
+                          int32_t activation, const Int8Weight& out, float* y, int64_t y_pitch);
+  void (*accumulators)(Call&, const int8_t* x, int64_t rows, const Int8Weight&, int32_t* y);
+};
+
+// A table of word embeddings: fp32 rows, or codes whose value is (code - zero_point) * scales[row].
+struct WordTable {
+  const float* values;  // null if there are codes
+  const int8_t* codes;
+  const float* scales;
+  int32_t zero_point;
+};
+
 struct Kernels {
   int32_t panel;  // output columns of a weight panel
   double (*fma_chains)(int64_t iterations);
   void (*pack_weight)(const Weight&, int32_t first, int32_t count, const float* values);
   void (*embed_layernorm)(Call&, const int32_t* ids, const int32_t* types, const int32_t* positions, int64_t rows,
-                          int64_t columns, const float* word, const float* type, const float* position,
+                          int64_t columns, const WordTable& word, const float* type, const float* position,
                           const float* gamma, const float* beta, float eps, float* y, int64_t y_pitch);
   void (*linear)(Call&, const float* x, int64_t x_pitch, int64_t rows, const Weight&, float* y, int64_t y_pitch);
   void (*activation)(Call&, int32_t activation, const float* x, int64_t x_pitch, int64_t rows, int64_t columns,
@@ -52,12 +89,20 @@ struct Kernels {
                                   const Heads&, float* p);
   void (*pool)(Call&, int32_t pooling, int32_t normalize, const float* x, int64_t x_pitch, int64_t columns,
                int64_t sequences, const int32_t* offsets, float* y, int64_t y_pitch);
+  void (*activate)(int32_t activation, const float* x, int64_t count, float* y);  // on the calling thread
+  Int8Kernels int8;
 };
 
 namespace portable {
 const Kernels& kernels();
 }
 namespace avx2 {
+const Kernels& kernels();
+}
+namespace avx_vnni {
+const Kernels& kernels();
+}
+namespace avx512vl_vnni {
 const Kernels& kernels();
 }
 namespace avx512 {

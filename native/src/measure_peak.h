@@ -3,12 +3,11 @@
 
 #include <cstdint>
 
-#include "kernels.h"
-
 namespace espalier {
 
-// GFLOP/s of `threads` threads that run the kernels' fma_chains at once for about `milliseconds`, added up.
-double measure_peak(const Kernels& kernels, int32_t threads, int32_t milliseconds);
+// Billions of operations a second of `threads` threads that run `chains` at once for about `milliseconds`, added up.
+// chains(iterations) returns the operations that it did.
+double measure_peak(double (*chains)(int64_t iterations), int32_t threads, int32_t milliseconds);
 
 }  // namespace espalier
 #endif

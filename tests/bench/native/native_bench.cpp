@@ -2,11 +2,12 @@
 // weights.
 //
 //   native_bench [--threads N] [--isa NAME] [--only linear|feed_forward|attention|network|latency] [--rounds N]
-//                [--clock wall|cpu]
+//                [--clock wall|cpu] [--dtype f32|i8]
 //
 // --clock cpu counts the process's own processor time, divided by the threads: on a busy machine, with one thread, the
-// only figure that means something. The machine may be shared, so every figure comes from rounds of op and peak in turn: best and median of the op, best
-// of the peak over the same time.
+// only figure that means something. The machine may be shared, so every figure comes from rounds of op and peak in turn:
+// best and median of the op, best of the peak over the same time. Shares of attention and of a whole network in int8 are
+// shares of the int8 peak, fp32 parts included.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -26,6 +27,7 @@ int32_t isa = ESP_ISA_PORTABLE;
 int32_t threads = 2;
 int rounds = 15;
 bool cpu_time = false;
+int32_t dtype = ESP_F32;
 std::string only;
 esp_backend* backend = nullptr;
 std::mt19937 engine(1);
@@ -47,9 +49,16 @@ float* floats(int64_t count, float scale = 1.0f) {
 
 esp_weight* weight(int32_t n, int32_t k) {
   esp_weight* w = nullptr;
-  must(esp_weight_create(backend, n, k, ESP_F32, &w));
+  must(esp_weight_create(backend, n, k, dtype, &w));
   float* values = floats(int64_t{n} * k, 0.05f);
-  must(esp_weight_set_rows(w, 0, n, values));
+  if (dtype == ESP_F32) {
+    must(esp_weight_set_rows(w, 0, n, values));
+  } else {
+    std::vector<int8_t> codes(static_cast<size_t>(n) * static_cast<size_t>(k));
+    std::vector<float> scales(static_cast<size_t>(n));
+    must(esp_quantize(backend, values, k, n, k, codes.data(), scales.data()));
+    must(esp_weight_set_codes(w, 0, n, codes.data(), scales.data(), nullptr));
+  }
   esp_free(backend, values);
   return w;
 }
@@ -81,7 +90,7 @@ Timing measure(const std::function<void()>& op) {
   double peak = 0.0;
   for (int r = 0; r < rounds; ++r) {
     double gflops = 0.0;
-    must(esp_measure_peak_f32(isa, threads, 3, &gflops));
+    must(dtype == ESP_F32 ? esp_measure_peak_f32(isa, threads, 3, &gflops) : esp_measure_peak_i8(isa, threads, 3, &gflops));
     peak = std::max(peak, gflops);
     op();
     each.push_back(seconds_of([&] {
@@ -96,7 +105,7 @@ Timing measure(const std::function<void()>& op) {
 void report(const char* what, double flops, const Timing& t) {
   const double best = flops / t.best * 1e-9;
   const double median = flops / t.median * 1e-9;
-  std::printf("%-34s %9.1f us  best %6.1f GFLOP/s %5.1f %%   median %6.1f GFLOP/s %5.1f %%   peak %6.1f\n", what,
+  std::printf("%-34s %9.1f us  best %6.1f Gop/s %5.1f %%   median %6.1f Gop/s %5.1f %%   peak %6.1f\n", what,
               t.median * 1e6, best, 100 * best / t.peak, median, 100 * median / t.peak, t.peak);
   std::fflush(stdout);
 }
@@ -104,12 +113,12 @@ void report(const char* what, double flops, const Timing& t) {
 bool wanted(const char* name) { return only.empty() || only == name; }
 
 void linears() {
-  const int shapes[][2] = {{384, 1152}, {384, 384}, {384, 1536}, {1536, 384}, {768, 2304}, {768, 3072}, {3072, 768}};
+  const int shapes[][2] = {{384, 1152}, {384, 384}, {384, 1536}, {1536, 384}, {768, 768}, {768, 2304}, {768, 3072}, {3072, 768}};
   for (const auto& shape : shapes) {
     const int32_t k = shape[0];
     const int32_t n = shape[1];
     esp_weight* w = weight(n, k);
-    for (const int64_t rows : {1, 8, 16, 64, 512, 2048, 8192}) {
+    for (const int64_t rows : {1, 8, 16, 64, 256, 512, 2048, 8192}) {
       float* x = floats(rows * k);
       float* y = floats(rows * n);
       const Timing t = measure([&] { must(esp_linear(backend, x, k, rows, w, y, n)); });
@@ -156,8 +165,8 @@ void attentions() {
     for (int32_t b = 0; b <= sequences; ++b) offsets.push_back(b * length);
     float* qkv = floats(int64_t{4096} * 1152);
     float* y = floats(int64_t{4096} * 384);
-    const Timing t = measure(
-        [&] { must(esp_attention(backend, qkv, 1152, sequences, offsets.data(), nullptr, h, y, 384)); });
+    const Timing t =
+        measure([&] { must(esp_attention(backend, qkv, 1152, sequences, offsets.data(), nullptr, h, y, 384)); });
     char name[80];
     std::snprintf(name, sizeof name, "attention length %4d x %4d", length, sequences);
     report(name, 4.0 * length * length * 384.0 * sequences, t);
@@ -178,7 +187,8 @@ struct Network {
   std::vector<int32_t> ids, zeros;
 
   explicit Network(int64_t tokens) {
-    for (int i = 0; i < 6; ++i) layers.push_back({weight(1152, 384), weight(384, 384), weight(1536, 384), weight(384, 1536)});
+    for (int i = 0; i < 6; ++i)
+      layers.push_back({weight(1152, 384), weight(384, 384), weight(1536, 384), weight(384, 1536)});
     x = floats(tokens * 384);
     qkv = floats(tokens * 1152);
     context = floats(tokens * 384);
@@ -196,7 +206,7 @@ struct Network {
   void run(const std::vector<int32_t>& offsets) {
     const int64_t sequences = static_cast<int64_t>(offsets.size()) - 1;
     const int64_t rows = offsets.back();
-    must(esp_embed_layernorm(backend, ids.data(), zeros.data(), zeros.data(), rows, 384, word, word, word, gamma, beta,
+    must(esp_embed_layernorm(backend, ids.data(), zeros.data(), zeros.data(), rows, 384, word, ESP_F32, nullptr, 0, word, word, gamma, beta,
                              1e-12f, x, 384));
     for (const Layer& w : layers) {
       must(esp_linear(backend, x, 384, rows, w.qkv, qkv, 1152));
@@ -241,29 +251,33 @@ void latency() {
     for (int i = 0; i < 60 * rounds; ++i) each.push_back(seconds_of([&] { net.run(offsets); }));
     std::sort(each.begin(), each.end());
     const double p50 = each[each.size() / 2];
-    std::printf("latency of %3d tokens: best %7.1f us  p50 %7.1f us  p99 %7.1f us   %.1f GB/s of weights, %.1f GFLOP/s\n",
-                length, each.front() * 1e6, p50 * 1e6, each[each.size() * 99 / 100] * 1e6, 42.5e6 / p50 * 1e-9,
-                network_flops(offsets) / p50 * 1e-9);
+    std::printf(
+        "latency of %3d tokens: best %7.1f us  p50 %7.1f us  p99 %7.1f us   %.1f GB/s of weights, %.1f GFLOP/s\n",
+        length, each.front() * 1e6, p50 * 1e6, each[each.size() * 99 / 100] * 1e6, 42.5e6 / p50 * 1e-9,
+        network_flops(offsets) / p50 * 1e-9);
   }
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  while (isa + 1 < ESP_ISA_COUNT && esp_isa_available(isa + 1) != 0) ++isa;
+  for (int32_t i = 0; i < ESP_ISA_COUNT; ++i) {
+    if (esp_isa_available(i) != 0) isa = i;
+  }
   for (int i = 1; i + 1 < argc; i += 2) {
     const std::string option = argv[i];
     if (option == "--threads") threads = std::atoi(argv[i + 1]);
     if (option == "--rounds") rounds = std::atoi(argv[i + 1]);
     if (option == "--clock") cpu_time = std::string(argv[i + 1]) == "cpu";
     if (option == "--only") only = argv[i + 1];
+    if (option == "--dtype") dtype = std::string(argv[i + 1]) == "i8" ? ESP_I8 : ESP_F32;
     if (option == "--isa") {
       isa = 0;
       while (isa < ESP_ISA_COUNT && std::strcmp(esp_isa_name(isa), argv[i + 1]) != 0) ++isa;
     }
   }
   must(esp_backend_create(isa, threads, &backend));
-  std::printf("%s, %d threads\n", esp_isa_name(isa), threads);
+  std::printf("%s, %d threads, %s\n", esp_isa_name(isa), threads, dtype == ESP_F32 ? "f32" : "int8");
   if (wanted("linear")) linears();
   if (wanted("feed_forward")) feed_forwards();
   if (wanted("attention")) attentions();

@@ -8,6 +8,7 @@ import dev.espalier.tensor.Heads;
 import dev.espalier.tensor.LayerNorm;
 import dev.espalier.tensor.Linear;
 import dev.espalier.tensor.PackedBatch;
+import dev.espalier.tensor.QuantizedRows;
 import dev.espalier.tensor.Tensor;
 
 /**
@@ -33,7 +34,8 @@ public interface Backend extends AutoCloseable {
 
   /**
    * Packs a linear layer in int8 ({@link dev.espalier.tensor.Int8}): codes [outputs, inputs] by rows with a scale and
-   * perhaps a zero point each, bias [outputs]. Its activations are quantized token by token when it runs.
+   * perhaps a zero point each, bias [outputs]. Its activations are quantized token by token when it runs, which throws
+   * {@link dev.espalier.InvalidInputException} if one is not finite.
    */
   Linear int8Linear(int outputs, int inputs, CodeSource weight, float[] bias);
 
@@ -85,6 +87,16 @@ public interface Backend extends AutoCloseable {
 
   /** The attention probabilities of sequence {@code b}: [heads, length, length], for diagnosis. */
   float[] attentionProbabilities(Tensor qkv, PackedBatch batch, int b, Heads heads);
+
+  /**
+   * The codes and scales of x's rows as an int8 layer sees them, for diagnosis.
+   *
+   * @throws dev.espalier.InvalidInputException if a value is not finite
+   */
+  QuantizedRows quantize(Tensor x);
+
+  /** The int32 accumulators [rows, outputs] of an int8 layer for activation codes [rows, inputs], for diagnosis. */
+  int[] accumulators(byte[] codes, int rows, Linear w);
 
   /** Whether {@link #feedForward} is overridden, and so needs no room for the intermediate tensor. */
   default boolean fusesFeedForward() {

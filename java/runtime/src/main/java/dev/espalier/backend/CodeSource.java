@@ -1,5 +1,7 @@
 package dev.espalier.backend;
 
+import dev.espalier.ModelFormatException;
+
 /** The rows of a quantized matrix, read when a backend packs them: an element is {@code (code - zero point) * scale}. */
 @FunctionalInterface
 public interface CodeSource {
@@ -14,5 +16,56 @@ public interface CodeSource {
   /** The zero point of every row of the matrix, from -128 to 127; null where all are 0. */
   default int[] zeroPoints() {
     return null;
+  }
+
+  /** This source, its scales checked as they come. */
+  default CodeSource checked(String name) {
+    CodeSource source = this;
+    return new CodeSource() {
+      @Override
+      public void read(int first, int count, byte[] codes, float[] scales) {
+        source.read(first, count, codes, scales);
+        for (int r = 0; r < count; r++) {
+          requireScale(name, first + r, scales[r]);
+        }
+      }
+
+      @Override
+      public int[] zeroPoints() {
+        return source.zeroPoints();
+      }
+    };
+  }
+
+  /**
+   * Rows of a matrix [rows, columns] held in arrays.
+   *
+   * @param name of the matrix, for messages
+   * @throws ModelFormatException if the arrays are not of these lengths, or a scale is not positive and finite
+   */
+  static CodeSource of(String name, byte[] matrix, float[] rowScales, int rows, int columns) {
+    if (matrix.length != (long) rows * columns) {
+      throw new ModelFormatException(
+          name + ": [" + rows + ", " + columns + "] needs " + (long) rows * columns + " codes, got " + matrix.length);
+    }
+    if (rowScales.length != rows) {
+      throw new ModelFormatException(
+          name + ": " + rows + " rows need as many int8 scales, got " + rowScales.length);
+    }
+    for (int r = 0; r < rows; r++) {
+      requireScale(name, r, rowScales[r]);
+    }
+    return (first, count, codes, scales) -> {
+      System.arraycopy(matrix, first * columns, codes, 0, count * columns);
+      System.arraycopy(rowScales, first, scales, 0, count);
+    };
+  }
+
+  private static void requireScale(String name, int row, float scale) {
+    if (!(scale > 0) || Float.isInfinite(scale)) {
+      throw new ModelFormatException(
+          name + ": the int8 scale of row " + row + " is " + scale
+              + "; scales must be positive and finite (an all-zero row has scale 1)");
+    }
   }
 }

@@ -1,11 +1,12 @@
 package dev.espalier.backend;
 
 import static dev.espalier.backend.NativeCalls.check;
+import static dev.espalier.backend.NativeCalls.checkInput;
 
 import dev.espalier.BackendUnavailableException;
-import dev.espalier.backend.NativeWeights.Dense;
 import dev.espalier.backend.NativeWeights.NativeHeads;
 import dev.espalier.backend.NativeWeights.Norm;
+import dev.espalier.backend.NativeWeights.Packed;
 import dev.espalier.backend.NativeWeights.Tables;
 import dev.espalier.backend.NativeWorkspace.BatchAddresses;
 import dev.espalier.backend.NativeWorkspace.NativeTensor;
@@ -14,12 +15,14 @@ import dev.espalier.bindings.NativeLibrary;
 import dev.espalier.bindings.NativeMemory;
 import dev.espalier.model.Activation;
 import dev.espalier.model.Pooling;
+import dev.espalier.tensor.DType;
 import dev.espalier.tensor.Embeddings;
 import dev.espalier.tensor.HeadLayout;
 import dev.espalier.tensor.Heads;
 import dev.espalier.tensor.LayerNorm;
 import dev.espalier.tensor.Linear;
 import dev.espalier.tensor.PackedBatch;
+import dev.espalier.tensor.QuantizedRows;
 import dev.espalier.tensor.Tensor;
 
 /**
@@ -27,12 +30,10 @@ import dev.espalier.tensor.Tensor;
  * thread pool of its own. Results are the same bits for any number of threads.
  */
 public final class CpuBackend implements Backend {
-  /** Rows of a table that are read and copied at a time: bounds what packing takes of the Java heap. */
-  private static final int CHUNK_ELEMENTS = 1 << 18;
-
   private final InstructionSet isa;
   private final int threads;
   private final NativeHandle handle;
+  private final NativePacker packer;
 
   /** The best instruction set of this machine and one thread per processor. */
   public CpuBackend() {
@@ -58,6 +59,7 @@ public final class CpuBackend implements Backend {
     this.isa = isa;
     this.threads = threads;
     this.handle = new NativeHandle("cpu backend", out[0], Espalier::esp_backend_destroy);
+    this.packer = new NativePacker(this);
   }
 
   /** Whether the native library can be used here. */
@@ -93,6 +95,10 @@ public final class CpuBackend implements Backend {
     return threads;
   }
 
+  long address() {
+    return handle.address();
+  }
+
   NativeHandle allocate(String what, long bytes) {
     long[] out = new long[1];
     check(Espalier.esp_alloc(handle.address(), bytes, out));
@@ -101,29 +107,12 @@ public final class CpuBackend implements Backend {
 
   @Override
   public Linear linear(int outputs, int inputs, RowSource weight, float[] bias) {
-    long[] out = new long[1];
-    check(Espalier.esp_weight_create(handle.address(), outputs, inputs, Espalier.ESP_F32, out));
-    Dense w =
-        new Dense(outputs, inputs, new NativeHandle("weight", out[0], Espalier::esp_weight_destroy));
-    int chunk = chunkRows(inputs, outputs);
-    int most = Math.max(chunk * inputs, outputs);
-    try (NativeHandle staging = allocate("staging", 4L * most)) {
-      long at = staging.address();
-      copyRows(
-          weight,
-          outputs,
-          inputs,
-          (first, count, values) -> {
-            NativeMemory.write(at, values, 0, count * inputs);
-            check(Espalier.esp_weight_set_rows(w.handle().address(), first, count, at));
-          });
-      NativeMemory.write(at, bias, 0, outputs);
-      check(Espalier.esp_weight_set_bias(w.handle().address(), 0, outputs, at));
-      return w;
-    } catch (RuntimeException | Error e) {
-      w.close();
-      throw e;
-    }
+    return packer.linear(outputs, inputs, weight, bias);
+  }
+
+  @Override
+  public Linear int8Linear(int outputs, int inputs, CodeSource weight, float[] bias) {
+    return packer.int8Linear(outputs, inputs, weight, bias);
   }
 
   @Override
@@ -143,47 +132,19 @@ public final class CpuBackend implements Backend {
       int maxPositions,
       RowSource position,
       int columns) {
-    long rows = (long) vocabSize + typeVocabSize + maxPositions;
-    Tables t =
-        new Tables(
-            vocabSize, typeVocabSize, maxPositions, columns, allocate("embeddings", 4 * rows * columns));
-    try {
-      copyTable(word, vocabSize, columns, t.word());
-      copyTable(type, typeVocabSize, columns, t.type());
-      copyTable(position, maxPositions, columns, t.position());
-      return t;
-    } catch (RuntimeException | Error e) {
-      t.close();
-      throw e;
-    }
+    return packer.embeddings(vocabSize, word, typeVocabSize, type, maxPositions, position, columns);
   }
 
-  private static void copyTable(RowSource source, int rows, int columns, long address) {
-    copyRows(
-        source,
-        rows,
-        columns,
-        (first, count, values) ->
-            NativeMemory.write(address + 4L * first * columns, values, 0, count * columns));
-  }
-
-  /** Takes rows that were read. */
-  private interface RowSink {
-    void accept(int first, int count, float[] values);
-  }
-
-  private static int chunkRows(int columns, int rows) {
-    return Math.min(rows, Math.max(1, CHUNK_ELEMENTS / columns));
-  }
-
-  private static void copyRows(RowSource source, int rows, int columns, RowSink sink) {
-    int chunk = chunkRows(columns, rows);
-    float[] values = new float[chunk * columns];
-    for (int first = 0; first < rows; first += chunk) {
-      int count = Math.min(chunk, rows - first);
-      source.read(first, count, values);
-      sink.accept(first, count, values);
-    }
+  @Override
+  public Embeddings int8Embeddings(
+      int vocabSize,
+      CodeSource word,
+      int typeVocabSize,
+      RowSource type,
+      int maxPositions,
+      RowSource position,
+      int columns) {
+    return packer.int8Embeddings(vocabSize, word, typeVocabSize, type, maxPositions, position, columns);
   }
 
   @Override
@@ -226,6 +187,9 @@ public final class CpuBackend implements Backend {
             batch.tokens(),
             e.columns(),
             e.word(),
+            e.wordType() == DType.I8 ? Espalier.ESP_I8 : Espalier.ESP_F32,
+            e.scales(),
+            e.wordZeroPoint(),
             e.type(),
             e.position(),
             n.gamma(),
@@ -239,13 +203,13 @@ public final class CpuBackend implements Backend {
   public void linear(Tensor x, Linear w, Tensor y) {
     NativeTensor in = (NativeTensor) x;
     NativeTensor out = (NativeTensor) y;
-    check(
+    checkInput(
         Espalier.esp_linear(
             handle.address(),
             in.address(),
             in.pitch(),
             in.rows(),
-            ((Dense) w).handle().address(),
+            ((Packed) w).handle().address(),
             out.address(),
             out.pitch()));
   }
@@ -275,15 +239,15 @@ public final class CpuBackend implements Backend {
   public void feedForward(Tensor x, FeedForward w, Tensor y, Workspace workspace) {
     NativeTensor in = (NativeTensor) x;
     NativeTensor out = (NativeTensor) y;
-    check(
+    checkInput(
         Espalier.esp_feed_forward(
             handle.address(),
             in.address(),
             in.pitch(),
             in.rows(),
-            ((Dense) w.intermediate()).handle().address(),
+            ((Packed) w.intermediate()).handle().address(),
             w.activation().ordinal(),
-            ((Dense) w.output()).handle().address(),
+            ((Packed) w.output()).handle().address(),
             out.address(),
             out.pitch()));
   }
@@ -348,6 +312,36 @@ public final class CpuBackend implements Backend {
       NativeMemory.read(memory.address(), p, 0, p.length);
     }
     return p;
+  }
+
+  @Override
+  public QuantizedRows quantize(Tensor x) {
+    NativeTensor in = (NativeTensor) x;
+    byte[] codes = new byte[Math.multiplyExact(in.rows(), in.columns())];
+    float[] scales = new float[in.rows()];
+    try (NativeHandle memory = allocate("codes", codes.length + 4L * scales.length)) {
+      long at = memory.address() + 4L * scales.length;
+      checkInput(
+          Espalier.esp_quantize(
+              handle.address(), in.address(), in.pitch(), in.rows(), in.columns(), at, memory.address()));
+      NativeMemory.read(at, codes, 0, codes.length);
+      NativeMemory.read(memory.address(), scales, 0, scales.length);
+    }
+    return new QuantizedRows(codes, scales);
+  }
+
+  @Override
+  public int[] accumulators(byte[] codes, int rows, Linear w) {
+    int[] sums = new int[Math.multiplyExact(rows, w.outputs())];
+    try (NativeHandle memory = allocate("accumulators", codes.length + 4L * sums.length)) {
+      long at = memory.address() + 4L * sums.length;
+      NativeMemory.write(at, codes, 0, codes.length);
+      check(
+          Espalier.esp_linear_accumulators(
+              handle.address(), at, rows, ((Packed) w).handle().address(), memory.address()));
+      NativeMemory.read(memory.address(), sums, 0, sums.length);
+    }
+    return sums;
   }
 
   @Override

@@ -6,10 +6,14 @@ import dev.espalier.bindings.NativeLibrary;
 import java.util.Arrays;
 import java.util.stream.Collectors;
 
-/** The instruction sets that the native CPU kernels are built for, ascending; ordinals as in {@code espalier.h}. */
+/** The instruction sets that the native CPU kernels are built for, ascending: the last available one is the best; ordinals as in {@code espalier.h}. */
 public enum InstructionSet {
   PORTABLE("portable"),
   AVX2("avx2"),
+  /** AVX2 with int8 dot products. */
+  AVX_VNNI("avx-vnni"),
+  /** The same as AVX-VNNI in the encoding of AVX-512. */
+  AVX512VL_VNNI("avx512vl-vnni"),
   AVX512("avx512"),
   AVX512_VNNI("avx512-vnni");
 

@@ -15,6 +15,7 @@ import dev.espalier.tensor.Int8;
 import dev.espalier.tensor.LayerNorm;
 import dev.espalier.tensor.Linear;
 import dev.espalier.tensor.PackedBatch;
+import dev.espalier.tensor.QuantizedRows;
 import dev.espalier.tensor.Tensor;
 
 /**
@@ -161,21 +162,50 @@ public final class JavaBackend implements Backend {
   }
 
   private static void int8Linear(Tensor x, Int8Dense d, Tensor y) {
-    int k = d.inputs();
-    byte[] codes = new byte[k];
+    QuantizedRows q = quantized(x);
+    int[] sums = int8Sums(q.codes(), x.rows(), d);
+    float[] out = values(y);
+    for (int i = 0; i < sums.length; i++) {
+      int o = i % d.outputs();
+      out[i] = Int8.dequantize(sums[i], q.scales()[i / d.outputs()], d.scales()[o], d.bias()[o]);
+    }
+  }
+
+  private static QuantizedRows quantized(Tensor x) {
+    int k = x.columns();
+    QuantizedRows q = new QuantizedRows(new byte[x.rows() * k], new float[x.rows()]);
     for (int t = 0; t < x.rows(); t++) {
-      float scale = Int8.quantize(values(x), t * k, k, codes, 0);
-      if (Float.isNaN(scale)) {
-        throw new InvalidInputException("linear: row " + t + " of x has a value that is not finite");
+      q.scales()[t] = Int8.quantize(values(x), t * k, k, q.codes(), t * k);
+      if (Float.isNaN(q.scales()[t])) {
+        throw new InvalidInputException("row " + t + " of x has a value that is not finite");
       }
+    }
+    return q;
+  }
+
+  private static int[] int8Sums(byte[] codes, int rows, Int8Dense d) {
+    int k = d.inputs();
+    int[] sums = new int[Math.multiplyExact(rows, d.outputs())];
+    for (int t = 0; t < rows; t++) {
       for (int o = 0; o < d.outputs(); o++) {
         int sum = 0;
         for (int i = 0; i < k; i++) {
-          sum += codes[i] * (d.codes()[o * k + i] - d.zeroPoints()[o]);
+          sum += codes[t * k + i] * (d.codes()[o * k + i] - d.zeroPoints()[o]);
         }
-        values(y)[t * d.outputs() + o] = Int8.dequantize(sum, scale, d.scales()[o], d.bias()[o]);
+        sums[t * d.outputs() + o] = sum;
       }
     }
+    return sums;
+  }
+
+  @Override
+  public QuantizedRows quantize(Tensor x) {
+    return quantized(x);
+  }
+
+  @Override
+  public int[] accumulators(byte[] codes, int rows, Linear w) {
+    return int8Sums(codes, rows, (Int8Dense) w);
   }
 
   private static void denseLinear(Tensor x, Dense d, Tensor y) {

@@ -2,6 +2,7 @@ package dev.espalier.backend;
 
 import dev.espalier.BackendUnavailableException;
 import dev.espalier.EspalierException;
+import dev.espalier.InvalidInputException;
 import dev.espalier.bindings.Espalier;
 
 /** Turns the status of a native call into an exception. */
@@ -16,6 +17,18 @@ final class NativeCalls {
     if (status != Espalier.ESP_OK) {
       throw failure(status, Espalier.esp_last_error());
     }
+  }
+
+  /**
+   * As {@link #check}, for an op whose input only native code looks at.
+   *
+   * @throws InvalidInputException if that was refused
+   */
+  static void checkInput(int status) {
+    if (status == Espalier.ESP_INVALID_ARGUMENT) {
+      throw new InvalidInputException(Espalier.esp_last_error());
+    }
+    check(status);
   }
 
   private static RuntimeException failure(int status, String reason) {

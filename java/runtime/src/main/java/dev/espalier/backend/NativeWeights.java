@@ -12,12 +12,8 @@ import dev.espalier.tensor.Linear;
 final class NativeWeights {
   private NativeWeights() {}
 
-  record Dense(int outputs, int inputs, NativeHandle handle) implements Linear {
-    @Override
-    public DType dtype() {
-      return DType.F32;
-    }
-
+  /** A linear layer whose handle knows how it is stored. */
+  record Packed(int outputs, int inputs, DType dtype, NativeHandle handle) implements Linear {
     @Override
     public long bytes() {
       return Espalier.esp_weight_bytes(handle.address());
@@ -50,24 +46,48 @@ final class NativeWeights {
     }
   }
 
-  /** The word table, then the type table, then the position table, each contiguous. */
-  record Tables(int vocabSize, int typeVocabSize, int maxPositions, int columns, NativeHandle memory)
+  /**
+   * The type table, then the position table, then the word table: its scales, if it has any, and its rows, whose codes
+   * have the zero point {@code wordZeroPoint}.
+   */
+  record Tables(
+      int vocabSize,
+      int typeVocabSize,
+      int maxPositions,
+      int columns,
+      DType wordType,
+      int wordZeroPoint,
+      NativeHandle memory)
       implements Embeddings {
-    long word() {
-      return memory.address();
-    }
-
     long type() {
-      return word() + 4L * vocabSize * columns;
+      return memory.address();
     }
 
     long position() {
       return type() + 4L * typeVocabSize * columns;
     }
 
+    /** One a row of the word table; 0 if that is fp32. */
+    long scales() {
+      return wordType == DType.F32 ? 0 : words();
+    }
+
+    long word() {
+      return wordType == DType.F32 ? words() : words() + 4L * vocabSize;
+    }
+
+    private long words() {
+      return position() + 4L * maxPositions * columns;
+    }
+
     @Override
     public long bytes() {
-      return 4L * columns * ((long) vocabSize + typeVocabSize + maxPositions);
+      return bytes(vocabSize, typeVocabSize, maxPositions, columns, wordType);
+    }
+
+    static long bytes(int vocabSize, int typeVocabSize, int maxPositions, int columns, DType wordType) {
+      long wordBytes = wordType == DType.F32 ? 4L * columns : 4L + columns;
+      return vocabSize * wordBytes + 4L * columns * ((long) typeVocabSize + maxPositions);
     }
 
     @Override

@@ -18,6 +18,8 @@ import dev.espalier.tensor.Tensor;
 public final class Ops {
   private final Backend backend;
   private final Workspace workspace;
+  private int layer = -1;
+  private String part = "";
 
   public Ops(Backend backend, Workspace workspace) {
     this.backend = backend;
@@ -30,7 +32,15 @@ public final class Ops {
 
   /** Begins a forward pass: every tensor handed out before is void. */
   public void reset() {
+    layer = -1;
     workspace.reset();
+  }
+
+  /** Says which part of which layer the next product is, for the message if it goes wrong; returns this. */
+  public Ops at(int layerIndex, String partName) {
+    layer = layerIndex;
+    part = partName;
+    return this;
   }
 
   /**
@@ -46,11 +56,15 @@ public final class Ops {
     return y;
   }
 
-  /** {@code x W^T + b}: [rows, outputs]. */
+  /**
+   * {@code x W^T + b}: [rows, outputs].
+   *
+   * @throws InvalidInputException if the weight is int8 and a value of x is not finite
+   */
   public Tensor linear(Tensor x, Linear w) {
     same("linear", "x has", x.columns(), "weight expects", w.inputs());
     Tensor y = workspace.allocate(x.rows(), w.outputs());
-    backend.linear(x, w, y);
+    located("linear", () -> backend.linear(x, w, y));
     return y;
   }
 
@@ -83,7 +97,11 @@ public final class Ops {
     return y;
   }
 
-  /** {@code output(activation(intermediate(x)))}: [rows, outputs]; [rows, I] is never whole where the backend fuses. */
+  /**
+   * {@code output(activation(intermediate(x)))}: [rows, outputs]; [rows, I] is never whole where the backend fuses.
+   *
+   * @throws InvalidInputException if a weight is int8 and a value that it is to multiply is not finite
+   */
   public Tensor feedForward(Tensor x, FeedForward w) {
     same("feed_forward", "x has", x.columns(), "the intermediate weight expects", w.intermediate().inputs());
     same(
@@ -93,7 +111,7 @@ public final class Ops {
         "the output weight expects",
         w.output().inputs());
     Tensor y = workspace.allocate(x.rows(), w.output().outputs());
-    backend.feedForward(x, w, y, workspace);
+    located("feed_forward", () -> backend.feedForward(x, w, y, workspace));
     return y;
   }
 
@@ -133,6 +151,18 @@ public final class Ops {
     Tensor x = workspace.allocate(rows, columns);
     backend.upload(values, 0, x);
     return x;
+  }
+
+  /** Runs an op of int8's, whose input only the op itself looks at; says where if that was refused. */
+  private void located(String op, Runnable body) {
+    try {
+      body.run();
+    } catch (InvalidInputException e) {
+      String where = layer < 0 ? op : "layer " + layer + ", " + part;
+      throw new InvalidInputException(where + ": " + e.getMessage(), e);
+    } finally {
+      layer = -1;
+    }
   }
 
   private static void checkTokens(PackedBatch batch, Embeddings tables) {

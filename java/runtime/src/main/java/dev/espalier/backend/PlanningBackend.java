@@ -8,6 +8,7 @@ import dev.espalier.tensor.Heads;
 import dev.espalier.tensor.LayerNorm;
 import dev.espalier.tensor.Linear;
 import dev.espalier.tensor.PackedBatch;
+import dev.espalier.tensor.QuantizedRows;
 import dev.espalier.tensor.Tensor;
 
 /** Stands in for a backend while a workspace is planned: notes which temporaries each op touches, computes nothing. */
@@ -69,6 +70,17 @@ final class PlanningBackend implements Backend {
   public float[] attentionProbabilities(Tensor qkv, PackedBatch batch, int b, Heads heads) {
     recorder.op(qkv);
     return new float[0];
+  }
+
+  @Override
+  public QuantizedRows quantize(Tensor x) {
+    recorder.op(x);
+    return new QuantizedRows(new byte[0], new float[0]);
+  }
+
+  @Override
+  public int[] accumulators(byte[] codes, int rows, Linear w) {
+    return new int[0];
   }
 
   @Override

@@ -24,7 +24,7 @@ import org.bytedeco.javacpp.annotation.Platform;
 @NoException
 public final class Espalier {
   /** {@code ESP_ABI_VERSION} of the header that this class was written from. */
-  public static final int ABI_VERSION = 1;
+  public static final int ABI_VERSION = 2;
 
   // esp_status
   public static final int ESP_OK = 0;
@@ -36,9 +36,11 @@ public final class Espalier {
   // instruction sets, in ascending order
   public static final int ESP_ISA_PORTABLE = 0;
   public static final int ESP_ISA_AVX2 = 1;
-  public static final int ESP_ISA_AVX512 = 2;
-  public static final int ESP_ISA_AVX512_VNNI = 3;
-  public static final int ESP_ISA_COUNT = 4;
+  public static final int ESP_ISA_AVX_VNNI = 2;
+  public static final int ESP_ISA_AVX512VL_VNNI = 3;
+  public static final int ESP_ISA_AVX512 = 4;
+  public static final int ESP_ISA_AVX512_VNNI = 5;
+  public static final int ESP_ISA_COUNT = 6;
 
   // activations
   public static final int ESP_GELU = 0;
@@ -57,6 +59,7 @@ public final class Espalier {
 
   // storage of a linear weight
   public static final int ESP_F32 = 0;
+  public static final int ESP_I8 = 1;
 
   private Espalier() {}
 
@@ -72,6 +75,9 @@ public final class Espalier {
 
   public static native int esp_measure_peak_f32(
       int isa, int threads, int milliseconds, double[] gflops);
+
+  public static native int esp_measure_peak_i8(
+      int isa, int threads, int milliseconds, double[] gops);
 
   // ---- backends and memory
 
@@ -100,6 +106,14 @@ public final class Espalier {
   public static native int esp_weight_set_rows(
       @Cast("esp_weight*") long weight, int first, int count, @Cast("const float*") long values);
 
+  public static native int esp_weight_set_codes(
+      @Cast("esp_weight*") long weight,
+      int first,
+      int count,
+      @Cast("const int8_t*") long codes,
+      @Cast("const float*") long scales,
+      @Cast("const int32_t*") long zero_points);
+
   public static native int esp_weight_set_bias(
       @Cast("esp_weight*") long weight, int first, int count, @Cast("const float*") long values);
 
@@ -124,7 +138,10 @@ public final class Espalier {
       @Cast("const int32_t*") long positions,
       long rows,
       long columns,
-      @Cast("const float*") long word,
+      @Cast("const void*") long word,
+      int word_dtype,
+      @Cast("const float*") long word_scales,
+      int word_zero_point,
       @Cast("const float*") long type,
       @Cast("const float*") long position,
       @Cast("const float*") long gamma,
@@ -141,6 +158,22 @@ public final class Espalier {
       @Cast("const esp_weight*") long weight,
       @Cast("float*") long y,
       long y_pitch);
+
+  public static native int esp_quantize(
+      @Cast("esp_backend*") long backend,
+      @Cast("const float*") long x,
+      long x_pitch,
+      long rows,
+      long columns,
+      @Cast("int8_t*") long codes,
+      @Cast("float*") long scales);
+
+  public static native int esp_linear_accumulators(
+      @Cast("esp_backend*") long backend,
+      @Cast("const int8_t*") long codes,
+      long rows,
+      @Cast("const esp_weight*") long weight,
+      @Cast("int32_t*") long acc);
 
   public static native int esp_activation(
       @Cast("esp_backend*") long backend,

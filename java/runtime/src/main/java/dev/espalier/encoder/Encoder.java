@@ -47,7 +47,8 @@ public final class Encoder implements AutoCloseable {
    * The hidden states of the last layer, [T, H].
    *
    * @param ops whose workspace was planned for at least this many tokens; reset first
-   * @throws dev.espalier.InvalidInputException if a token id, type or sequence length is outside the model's tables
+   * @throws dev.espalier.InvalidInputException if a token id, type or sequence length is outside the model's tables; if an
+   *     int8 layer meets a value that is not finite (the message names the layer)
    */
   public Tensor forward(Ops ops, PackedBatch batch, EncoderObserver observer) {
     Tensor x = ops.embedLayerNorm(batch, embeddings, embeddingsNorm);
@@ -62,11 +63,12 @@ public final class Encoder implements AutoCloseable {
   /** One layer: x [T, H] to [T, H]. */
   private Tensor layer(Ops ops, int l, Tensor x, PackedBatch batch, EncoderObserver observer) {
     Layer w = layers.get(l);
-    Tensor qkv = ops.linear(x, w.qkv());
+    Tensor qkv = ops.at(l, "query, key, value").linear(x, w.qkv());
     observer.queryKeyValue(l, qkv, batch, w.heads(), ops);
     Tensor context = ops.attention(qkv, batch, w.heads());
-    Tensor h = ops.addLayerNorm(ops.linear(context, w.attentionOutput()), x, w.attentionNorm());
-    Tensor f = ops.feedForward(h, w.feedForward());
+    Tensor a = ops.at(l, "attention output").linear(context, w.attentionOutput());
+    Tensor h = ops.addLayerNorm(a, x, w.attentionNorm());
+    Tensor f = ops.at(l, "feed forward").feedForward(h, w.feedForward());
     return ops.addLayerNorm(f, h, w.outputNorm());
   }
 

@@ -66,7 +66,7 @@ public final class StoredMatrix {
   /** Its rows in int8: stored codes as they are, fp32 rows each quantized when it is read ({@link Int8}). */
   public CodeSource codes() {
     int[] zeroPoints = zeroPoints();
-    return new CodeSource() {
+    CodeSource rows = new CodeSource() {
       @Override
       public void read(int first, int count, byte[] codes, float[] scales) {
         eachPart(
@@ -88,6 +88,7 @@ public final class StoredMatrix {
         return zeroPoints;
       }
     };
+    return rows.checked(String.join(", ", names));
   }
 
   private int[] zeroPoints() {

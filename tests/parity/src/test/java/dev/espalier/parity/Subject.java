@@ -77,8 +77,9 @@ record Subject(String backend, Optional<InstructionSet> isa) {
         switch (isa) {
           case PORTABLE -> List.of();
           case AVX2 -> List.of("avx2", "fma");
+          case AVX_VNNI -> List.of("avx2", "fma", "avx_vnni");
           case AVX512 -> List.of("avx512f", "avx512bw", "avx512vl", "avx512dq");
-          case AVX512_VNNI -> List.of("avx512f", "avx512bw", "avx512vl", "avx512dq", "avx512_vnni");
+          case AVX512VL_VNNI, AVX512_VNNI -> List.of("avx512f", "avx512bw", "avx512vl", "avx512dq", "avx512_vnni");
         };
     try {
       Set<String> flags =

@@ -1,0 +1,207 @@
+package dev.espalier.backend;
+
+import static dev.espalier.backend.NativeCalls.check;
+
+import dev.espalier.backend.NativeWeights.Packed;
+import dev.espalier.backend.NativeWeights.Tables;
+import dev.espalier.bindings.Espalier;
+import dev.espalier.bindings.NativeMemory;
+import dev.espalier.tensor.DType;
+import dev.espalier.tensor.Embeddings;
+import dev.espalier.tensor.Linear;
+
+/** Reads weights some rows at a time and packs them into native memory. */
+final class NativePacker {
+  /** Elements that are read and copied at a time: bounds what packing takes of the Java heap. */
+  private static final int CHUNK_ELEMENTS = 1 << 18;
+
+  private final CpuBackend backend;
+
+  NativePacker(CpuBackend backend) {
+    this.backend = backend;
+  }
+
+  Linear linear(int outputs, int inputs, RowSource weight, float[] bias) {
+    Packed w = create(outputs, inputs, DType.F32, Espalier.ESP_F32);
+    int chunk = chunkRows(inputs, outputs);
+    try (NativeHandle staging = backend.allocate("staging", 4L * Math.max(chunk * inputs, outputs))) {
+      long at = staging.address();
+      copyRows(
+          weight,
+          outputs,
+          inputs,
+          (first, count, values) -> {
+            NativeMemory.write(at, values, 0, count * inputs);
+            check(Espalier.esp_weight_set_rows(w.handle().address(), first, count, at));
+          });
+      setBias(w, bias, at);
+      return w;
+    } catch (RuntimeException | Error e) {
+      w.close();
+      throw e;
+    }
+  }
+
+  Linear int8Linear(int outputs, int inputs, CodeSource weight, float[] bias) {
+    Packed w = create(outputs, inputs, DType.I8, Espalier.ESP_I8);
+    int chunk = chunkRows(inputs, outputs);
+    int[] zeroPoints = weight.zeroPoints();
+    try (NativeHandle staging = backend.allocate("staging", 8L * outputs + (long) chunk * inputs)) {
+      long scalesAt = staging.address();
+      long zeroPointsAt = scalesAt + 4L * outputs;
+      long codesAt = zeroPointsAt + 4L * outputs;
+      if (zeroPoints != null) {
+        NativeMemory.write(zeroPointsAt, zeroPoints, 0, outputs);
+      }
+      copyCodes(
+          weight,
+          outputs,
+          inputs,
+          (first, count, codes, scales) -> {
+            NativeMemory.write(scalesAt, scales, 0, count);
+            NativeMemory.write(codesAt, codes, 0, count * inputs);
+            long zeroPointsOfRows = zeroPoints == null ? 0 : zeroPointsAt + 4L * first;
+            check(
+                Espalier.esp_weight_set_codes(
+                    w.handle().address(), first, count, codesAt, scalesAt, zeroPointsOfRows));
+          });
+      setBias(w, bias, scalesAt);
+      return w;
+    } catch (RuntimeException | Error e) {
+      w.close();
+      throw e;
+    }
+  }
+
+  private Packed create(int outputs, int inputs, DType dtype, int code) {
+    long[] out = new long[1];
+    check(Espalier.esp_weight_create(backend.address(), outputs, inputs, code, out));
+    return new Packed(
+        outputs, inputs, dtype, new NativeHandle("weight", out[0], Espalier::esp_weight_destroy));
+  }
+
+  private static void setBias(Packed w, float[] bias, long staging) {
+    NativeMemory.write(staging, bias, 0, w.outputs());
+    check(Espalier.esp_weight_set_bias(w.handle().address(), 0, w.outputs(), staging));
+  }
+
+  Embeddings embeddings(
+      int vocabSize,
+      RowSource word,
+      int typeVocabSize,
+      RowSource type,
+      int maxPositions,
+      RowSource position,
+      int columns) {
+    Tables t = tables(vocabSize, typeVocabSize, type, maxPositions, position, columns, DType.F32, 0);
+    try {
+      copyTable(word, vocabSize, columns, t.word());
+      return t;
+    } catch (RuntimeException | Error e) {
+      t.close();
+      throw e;
+    }
+  }
+
+  Embeddings int8Embeddings(
+      int vocabSize,
+      CodeSource word,
+      int typeVocabSize,
+      RowSource type,
+      int maxPositions,
+      RowSource position,
+      int columns) {
+    int[] zeroPoints = word.zeroPoints();
+    int zeroPoint = zeroPoints == null ? 0 : zeroPoints[0];
+    Tables t =
+        tables(vocabSize, typeVocabSize, type, maxPositions, position, columns, DType.I8, zeroPoint);
+    try {
+      copyCodes(
+          word,
+          vocabSize,
+          columns,
+          (first, count, codes, scales) -> {
+            NativeMemory.write(t.scales() + 4L * first, scales, 0, count);
+            NativeMemory.write(t.word() + (long) first * columns, codes, 0, count * columns);
+          });
+      return t;
+    } catch (RuntimeException | Error e) {
+      t.close();
+      throw e;
+    }
+  }
+
+  /** The tables with types and positions, but without words so far. */
+  private Tables tables(
+      int vocabSize,
+      int typeVocabSize,
+      RowSource type,
+      int maxPositions,
+      RowSource position,
+      int columns,
+      DType wordType,
+      int wordZeroPoint) {
+    long bytes = Tables.bytes(vocabSize, typeVocabSize, maxPositions, columns, wordType);
+    Tables t =
+        new Tables(
+            vocabSize,
+            typeVocabSize,
+            maxPositions,
+            columns,
+            wordType,
+            wordZeroPoint,
+            backend.allocate("embeddings", bytes));
+    try {
+      copyTable(type, typeVocabSize, columns, t.type());
+      copyTable(position, maxPositions, columns, t.position());
+      return t;
+    } catch (RuntimeException | Error e) {
+      t.close();
+      throw e;
+    }
+  }
+
+  private static void copyTable(RowSource source, int rows, int columns, long address) {
+    copyRows(
+        source,
+        rows,
+        columns,
+        (first, count, values) ->
+            NativeMemory.write(address + 4L * first * columns, values, 0, count * columns));
+  }
+
+  private static int chunkRows(int columns, int rows) {
+    return Math.min(rows, Math.max(1, CHUNK_ELEMENTS / columns));
+  }
+
+  /** Takes rows that were read. */
+  private interface RowSink {
+    void accept(int first, int count, float[] values);
+  }
+
+  private static void copyRows(RowSource source, int rows, int columns, RowSink sink) {
+    int chunk = chunkRows(columns, rows);
+    float[] values = new float[chunk * columns];
+    for (int first = 0; first < rows; first += chunk) {
+      int count = Math.min(chunk, rows - first);
+      source.read(first, count, values);
+      sink.accept(first, count, values);
+    }
+  }
+
+  /** Takes quantized rows that were read. */
+  private interface CodeSink {
+    void accept(int first, int count, byte[] codes, float[] scales);
+  }
+
+  private static void copyCodes(CodeSource source, int rows, int columns, CodeSink sink) {
+    int chunk = chunkRows(columns, rows);
+    byte[] codes = new byte[chunk * columns];
+    float[] scales = new float[chunk];
+    for (int first = 0; first < rows; first += chunk) {
+      int count = Math.min(chunk, rows - first);
+      source.read(first, count, codes, scales);
+      sink.accept(first, count, codes, scales);
+    }
+  }
+}
