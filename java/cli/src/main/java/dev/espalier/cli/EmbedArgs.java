@@ -58,6 +58,7 @@ final class EmbedArgs {
   private String prompt;
 
   @Mixin private BackendArgs backend;
+  @Mixin private DtypeArgs dtype;
 
   /** A model with the embedder on it. */
   record Loaded(Model model, TextEmbedder embedder) implements AutoCloseable {
@@ -72,6 +73,7 @@ final class EmbedArgs {
     require(maxLength == null || maxLength >= 2, "--max-length must be at least 2, got " + maxLength);
     require(
         batchTokens == null || batchTokens >= 1, "--batch-tokens must be at least 1, got " + batchTokens);
+    dtype.dtype();
     if (pooling != null) {
       pooling();
     }
@@ -80,7 +82,7 @@ final class EmbedArgs {
   /** Loads the model; usage errors come first. */
   Loaded load(Console console, Progress progress) {
     check();
-    ModelOptions options = backend.options(console);
+    ModelOptions options = dtype.over(backend.options(console));
     if (batchTokens != null) {
       options = options.withBatchTokens(batchTokens);
     }

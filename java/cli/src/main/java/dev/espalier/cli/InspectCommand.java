@@ -5,6 +5,8 @@ import dev.espalier.encoder.Encoder;
 import dev.espalier.encoder.EncoderPacker;
 import dev.espalier.model.ModelSource;
 import dev.espalier.model.Models;
+import dev.espalier.tensor.DType;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -35,6 +37,7 @@ final class InspectCommand implements Callable<Integer> {
   private String model;
 
   @Mixin private BackendArgs backend;
+  @Mixin private DtypeArgs dtype;
 
   @Option(names = "--json", description = "Print one JSON object.")
   private boolean json;
@@ -46,10 +49,14 @@ final class InspectCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     ModelFacts facts;
+    Optional<DType> type = dtype.dtype();
     try (Progress progress = Progress.start(console, "reading " + model);
         Backend made = backend.create(console);
         ModelSource source = Models.open(model);
-        Encoder encoder = EncoderPacker.pack(source, made)) {
+        Encoder encoder =
+            type.isPresent()
+                ? EncoderPacker.pack(source, made, type.get())
+                : EncoderPacker.pack(source, made)) {
       facts = ModelFacts.of(source, encoder, made.description());
     }
     console.print(json ? Json.pretty(facts::write) : facts.toText());

@@ -129,6 +129,8 @@ public final class Main {
       case "tokenize" -> new TokenizeCommand(console);
       case "inspect" -> new InspectCommand(console);
       case "models" -> new ModelsCommand(console);
+      case "quantize" -> new QuantizeCommand(console);
+      case "evaluate" -> new EvaluateCommand(console);
       case "parity" -> new ParityCommand(console);
       case "doctor" -> new DoctorCommand(console);
       default -> null;

@@ -10,6 +10,8 @@ final class Usage {
     {"tokenize", TokenizeCommand.SUMMARY},
     {"inspect", InspectCommand.SUMMARY},
     {"models", ModelsCommand.SUMMARY},
+    {"quantize", QuantizeCommand.SUMMARY},
+    {"evaluate", EvaluateCommand.SUMMARY},
     {"parity", ParityCommand.SUMMARY},
     {"doctor", DoctorCommand.SUMMARY},
   };

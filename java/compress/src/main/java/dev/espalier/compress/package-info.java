@@ -1,0 +1,2 @@
+/** Makes models smaller, and measures what that costs: quantization, evaluation. */
+package dev.espalier.compress;
