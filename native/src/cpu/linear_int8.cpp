@@ -104,7 +104,7 @@ struct AccumulatorSink {
   const int32_t* start;
   const int32_t* zero_points;
 
-  ESP_INLINE IntVector begin(int vector) const { return load(start + vector * kLanes); }
+  ESP_INLINE IntVector begin(int, int vector) const { return load(start + vector * kLanes); }
   ESP_INLINE void end(int row, int vector, IntVector sum) const {
     const int at = vector * kLanes;
     if (zero_points != nullptr) sum = subtract(sum, multiply(load(zero_points + at), splat_int(row_sums[row])));

@@ -2,7 +2,7 @@
 // [ceil(K / kGroup8)][kPanel][kGroup8]. Sums are int32 and exact, so tiles may be cut anywhere. What happens to a sum is
 // up to a sink:
 //
-//   IntVector begin(int vector) const    where the sum starts: minus what the shift of the activations adds
+//   IntVector begin(int row, int vector) const    where the sum starts: minus what the shift of the activations adds
 //   void end(int row, int vector, IntVector sum) const
 #ifndef ESPALIER_CPU_LINEAR_INT8_H
 #define ESPALIER_CPU_LINEAR_INT8_H
@@ -41,7 +41,7 @@ void tile_int8(const Code* x, int64_t pitch, const int8_t* w, int64_t steps, con
 #pragma GCC unroll 16
   for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 4
-    for (int v = 0; v < kVectors; ++v) sum[r][v] = sink.begin(v);
+    for (int v = 0; v < kVectors; ++v) sum[r][v] = sink.begin(r, v);
   }
   for (int64_t n = steps / kUnroll; n > 0; --n) {
 #pragma GCC unroll 4
@@ -102,7 +102,10 @@ struct DequantizeSink {
   const int32_t* start;
   const int32_t* zero_points;  // or null
 
-  ESP_INLINE IntVector begin(int vector) const { return load(start + vector * kLanes); }
+  ESP_INLINE IntVector begin(int row, int vector) const {
+    __builtin_prefetch(y + row * pitch + vector * kLanes, 1);  // the line arrives while the sums are made
+    return load(start + vector * kLanes);
+  }
   ESP_INLINE void end(int row, int vector, IntVector sum) const {
     const int at = vector * kLanes;
     if (zero_points != nullptr) sum = subtract(sum, multiply(load(zero_points + at), splat_int(row_sums[row])));

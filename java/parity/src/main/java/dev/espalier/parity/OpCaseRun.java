@@ -1,5 +1,6 @@
 package dev.espalier.parity;
 
+import dev.espalier.backend.CodeSource;
 import dev.espalier.backend.FeedForward;
 import dev.espalier.backend.Ops;
 import dev.espalier.backend.RowSource;
@@ -48,6 +49,8 @@ final class OpCaseRun {
       case ATTENTION_PROBABILITIES -> attentionProbabilities();
       case FEED_FORWARD -> feedForward();
       case POOL -> pool();
+      case LINEAR_INT8 -> linearInt8();
+      case FEED_FORWARD_INT8 -> feedForwardInt8();
     }
   }
 
@@ -91,6 +94,41 @@ final class OpCaseRun {
   private Linear weight(int n, int k) {
     return backend.linear(
         n, k, RowSource.of(random.matrix(n, k), k), random.vector(n, 0, random.scale()));
+  }
+
+  /** Random codes, in half of the cases as far as an imported weight's may go; scales of very different size. */
+  private Linear int8Weight(int n, int k) {
+    byte[] codes = new byte[n * k];
+    int least = random.onceIn(2) ? -128 : -127;
+    for (int i = 0; i < codes.length; i++) {
+      codes[i] = (byte) random.between(least, 127);
+    }
+    float[] scales = new float[n];
+    for (int o = 0; o < n; o++) {
+      scales[o] = (float) (random.scale() * 0.01);
+    }
+    CodeSource source = CodeSource.of("random", codes, scales, n, k);
+    return backend.int8Linear(n, k, source, random.vector(n, 0, random.scale()));
+  }
+
+  private void linearInt8() {
+    int k = random.size(1, 700);
+    int n = random.size(1, 400);
+    int rows = random.size(1, Math.max(1, Math.min(300, 4_000_000 / (k * n))));
+    try (Linear w = int8Weight(n, k)) {
+      ops.linear(input(rows, k), w);
+    }
+  }
+
+  private void feedForwardInt8() {
+    int h = random.size(1, 200);
+    int inner = random.size(1, 500);
+    int rows = random.size(1, Math.max(1, Math.min(150, 1_500_000 / (h * inner))));
+    Activation activation = Activation.values()[(int) Math.floorMod(seed, (long) Activation.values().length)];
+    try (Linear in = int8Weight(inner, h);
+        Linear out = int8Weight(h, inner)) {
+      ops.feedForward(input(rows, h), new FeedForward(in, activation, out));
+    }
   }
 
   private Tensor input(int rows, int columns) {

@@ -9,7 +9,9 @@ public enum OpKind {
   ATTENTION("attention"),
   ATTENTION_PROBABILITIES("attention_probabilities"),
   FEED_FORWARD("feed_forward"),
-  POOL("pool");
+  POOL("pool"),
+  LINEAR_INT8("linear_int8"),
+  FEED_FORWARD_INT8("feed_forward_int8");
 
   private final String label;
 

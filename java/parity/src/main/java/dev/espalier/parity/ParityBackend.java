@@ -1,6 +1,7 @@
 package dev.espalier.parity;
 
 import dev.espalier.backend.Backend;
+import dev.espalier.backend.CodeSource;
 import dev.espalier.backend.FeedForward;
 import dev.espalier.backend.JavaBackend;
 import dev.espalier.backend.Ops;
@@ -10,6 +11,7 @@ import dev.espalier.backend.WorkspacePlan;
 import dev.espalier.model.Activation;
 import dev.espalier.model.Pooling;
 import dev.espalier.parity.ParityWeights.PairedHeads;
+import dev.espalier.parity.ParityWeights.PairedInt8;
 import dev.espalier.parity.ParityWeights.PairedLinear;
 import dev.espalier.parity.ParityWeights.PairedNorm;
 import dev.espalier.parity.ParityWeights.PairedTables;
@@ -17,11 +19,14 @@ import dev.espalier.tensor.DType;
 import dev.espalier.tensor.Embeddings;
 import dev.espalier.tensor.HeadLayout;
 import dev.espalier.tensor.Heads;
+import dev.espalier.tensor.Int8;
 import dev.espalier.tensor.LayerNorm;
 import dev.espalier.tensor.Linear;
 import dev.espalier.tensor.PackedBatch;
+import dev.espalier.tensor.QuantizedRows;
 import dev.espalier.tensor.Tensor;
 import java.util.Arrays;
+import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.function.Function;
 
@@ -36,6 +41,7 @@ public final class ParityBackend implements Backend {
   private final JavaBackend reference = new JavaBackend();
   private final Backend tested;
   private final Consumer<OpCheck> checks;
+  private final boolean quantizing;
   private String where = "";
 
   /**
@@ -43,8 +49,21 @@ public final class ParityBackend implements Backend {
    * @param checks takes the outcome of every op, in order
    */
   public ParityBackend(Backend tested, Consumer<OpCheck> checks) {
+    this(tested, checks, false);
+  }
+
+  private ParityBackend(Backend tested, Consumer<OpCheck> checks, boolean quantizing) {
     this.tested = tested;
     this.checks = checks;
+    this.quantizing = quantizing;
+  }
+
+  /**
+   * As the constructor; every fp32 linear layer is also quantized to int8 and, fed the reference's input, must give the
+   * reference's output within the bound that follows from its quantization step.
+   */
+  public static ParityBackend quantizing(Backend tested, Consumer<OpCheck> checks) {
+    return new ParityBackend(tested, checks, true);
   }
 
   /** Names what is computed from now on, for the messages. */
@@ -76,7 +95,24 @@ public final class ParityBackend implements Backend {
         reference.linear(outputs, inputs, rows, bias),
         tested.linear(outputs, inputs, rows, bias),
         values,
-        bias.clone());
+        bias.clone(),
+        quantizing
+            ? Optional.of(tested.int8Linear(outputs, inputs, quantized(values, inputs), bias))
+            : Optional.empty());
+  }
+
+  private static CodeSource quantized(float[] values, int columns) {
+    return (first, count, codes, scales) -> {
+      for (int r = 0; r < count; r++) {
+        scales[r] = Int8.quantizeWeight(values, (first + r) * columns, columns, codes, r * columns);
+      }
+    };
+  }
+
+  @Override
+  public Linear int8Linear(int outputs, int inputs, CodeSource weight, float[] bias) {
+    return new PairedInt8(
+        reference.int8Linear(outputs, inputs, weight, bias), tested.int8Linear(outputs, inputs, weight, bias));
   }
 
   @Override
@@ -111,6 +147,34 @@ public final class ParityBackend implements Backend {
                 RowSource.of(positions, columns),
                 columns);
     return new PairedTables(pack.apply(reference), pack.apply(tested), words, types, positions);
+  }
+
+  @Override
+  public Embeddings int8Embeddings(
+      int vocabSize,
+      CodeSource word,
+      int typeVocabSize,
+      RowSource type,
+      int maxPositions,
+      RowSource position,
+      int columns) {
+    byte[] codes = new byte[Math.multiplyExact(vocabSize, columns)];
+    float[] scales = new float[vocabSize];
+    word.read(0, vocabSize, codes, scales);
+    float[] words = new float[codes.length];
+    for (int i = 0; i < words.length; i++) {
+      words[i] = codes[i] * scales[i / columns];
+    }
+    Function<Backend, Embeddings> pack =
+        backend ->
+            backend.int8Embeddings(
+                vocabSize, word, typeVocabSize, type, maxPositions, position, columns);
+    return new PairedTables(
+        pack.apply(reference),
+        pack.apply(tested),
+        words,
+        read(type, typeVocabSize, columns),
+        read(position, maxPositions, columns));
   }
 
   private static float[] read(RowSource source, int rows, int columns) {
@@ -158,6 +222,10 @@ public final class ParityBackend implements Backend {
 
   @Override
   public void linear(Tensor x, Linear w, Tensor y) {
+    if (w instanceof PairedInt8 p) {
+      int8Linear(OpKind.LINEAR_INT8, x, p, y);
+      return;
+    }
     PairedLinear p = (PairedLinear) w;
     float[] in = values(x);
     reference.linear(x, p.reference(), y);
@@ -169,6 +237,31 @@ public final class ParityBackend implements Backend {
         expected,
         actual,
         linearBound(rounding(OpKind.LINEAR), in, null, x.rows(), p, expected));
+    checkQuantized(in, x, p, expected);
+  }
+
+  /** The int8 form of a layer on the reference's input, if there is one. */
+  private void checkQuantized(float[] in, Tensor x, PairedLinear p, float[] expected) {
+    if (p.int8().isEmpty()) {
+      return;
+    }
+    float[] actual =
+        OpRunner.run(tested, ops -> ops.toArray(ops.linear(input(ops, in, x), p.int8().get())));
+    report(
+        OpKind.LINEAR_INT8,
+        shape(x) + " to " + p.outputs() + ", against fp32",
+        expected,
+        actual,
+        Int8Bounds.of(in, x.rows(), p.weight(), p.bias(), p.outputs(), p.inputs(), expected));
+  }
+
+  /** Integer sums are exact and so is each rounding after them: nothing may differ. */
+  private void int8Linear(OpKind op, Tensor x, PairedInt8 p, Tensor y) {
+    float[] in = values(x);
+    reference.linear(x, p.reference(), y);
+    float[] expected = values(y);
+    float[] actual = OpRunner.run(tested, ops -> ops.toArray(ops.linear(input(ops, in, x), p.tested())));
+    report(op, shape(x) + " to " + shape(y), expected, actual, new double[expected.length]);
   }
 
   private static double[] linearBound(
@@ -262,6 +355,10 @@ public final class ParityBackend implements Backend {
    */
   @Override
   public void feedForward(Tensor x, FeedForward w, Tensor y, Workspace workspace) {
+    if (w.intermediate() instanceof PairedInt8) {
+      int8FeedForward(x, w, y, workspace);
+      return;
+    }
     PairedLinear first = (PairedLinear) w.intermediate();
     PairedLinear second = (PairedLinear) w.output();
     float[] in = values(x);
@@ -272,6 +369,8 @@ public final class ParityBackend implements Backend {
     float[] activated = values(f);
     reference.linear(f, second.reference(), y);
     float[] expected = values(y);
+    checkQuantized(in, x, first, inner);
+    checkQuantized(activated, f, second, expected);
 
     Rounding r = rounding(OpKind.FEED_FORWARD);
     double[] innerError = linearBound(r, in, null, x.rows(), first, inner);
@@ -299,6 +398,43 @@ public final class ParityBackend implements Backend {
         composed,
         fused,
         new double[fused.length]);
+  }
+
+  /** Op by op on the reference's inputs, each as it is checked alone; then fused against composed, bit by bit. */
+  private void int8FeedForward(Tensor x, FeedForward w, Tensor y, Workspace workspace) {
+    PairedInt8 first = (PairedInt8) w.intermediate();
+    PairedInt8 second = (PairedInt8) w.output();
+    float[] in = values(x);
+    Tensor f = workspace.allocate(x.rows(), first.outputs());
+    int8Linear(OpKind.FEED_FORWARD_INT8, x, first, f);
+    reference.activation(w.activation(), f, f);
+    int8Linear(OpKind.FEED_FORWARD_INT8, f, second, y);
+    FeedForward packed = new FeedForward(first.tested(), w.activation(), second.tested());
+    float[] fused = OpRunner.run(tested, ops -> ops.toArray(ops.feedForward(input(ops, in, x), packed)));
+    float[] composed =
+        OpRunner.run(
+            tested,
+            ops ->
+                ops.toArray(
+                    ops.linear(
+                        ops.activation(w.activation(), ops.linear(input(ops, in, x), first.tested())),
+                        second.tested())));
+    report(
+        OpKind.FEED_FORWARD_INT8,
+        w.activation().configName() + " " + shape(x) + " through " + first.outputs() + ", fused against composed",
+        composed,
+        fused,
+        new double[fused.length]);
+  }
+
+  @Override
+  public QuantizedRows quantize(Tensor x) {
+    return reference.quantize(x);
+  }
+
+  @Override
+  public int[] accumulators(byte[] codes, int rows, Linear w) {
+    return reference.accumulators(codes, rows, ((PairedInt8) w).reference());
   }
 
   @Override

@@ -11,6 +11,7 @@ import dev.espalier.encoder.EncoderPacker;
 import dev.espalier.model.ModelSource;
 import dev.espalier.model.Models;
 import dev.espalier.model.Pooling;
+import dev.espalier.tensor.DType;
 import dev.espalier.tensor.PackedBatch;
 import dev.espalier.tensor.Tensor;
 import java.nio.file.Path;
@@ -46,6 +47,13 @@ class BatchIndependenceTest {
   }
 
   @ParameterizedTest
+  @MethodSource("dev.espalier.parity.Subject#cpu")
+  void anInt8ModelGivesTheSameBits(Subject subject) {
+    run(subject, () -> RandomModel.of(192, 6, 768, 2, 13), DType.I8, 25);
+    run(subject, () -> RandomModel.of(105, 7, 333, 1, 14), DType.I8, 10);
+  }
+
+  @ParameterizedTest
   @MethodSource("dev.espalier.parity.Subject#all")
   void theGoldensGiveTheSameBits(Subject subject) {
     List<Path> goldens = Shared.goldens();
@@ -60,18 +68,22 @@ class BatchIndependenceTest {
   private record Text(int[] ids, int[] types, int[] bits) {}
 
   private static void run(Subject subject, Supplier<ModelSource> model, int batches) {
+    run(subject, model, DType.F32, batches);
+  }
+
+  private static void run(Subject subject, Supplier<ModelSource> model, DType dtype, int batches) {
     List<Text> texts = List.of();
     int most = subject.backend().equals("java") ? 1 : 4; // the reference has one thread
     for (int threads = 1; threads <= most; threads++) {
       try (Backend backend = subject.open(threads);
           ModelSource source = model.get();
-          Encoder encoder = EncoderPacker.pack(source, backend);
+          Encoder encoder = EncoderPacker.pack(source, backend, dtype);
           Workspace workspace = backend.workspace(encoder.plan(BATCH_TOKENS, end(encoder)))) {
         Ops ops = new Ops(backend, workspace);
         if (threads == 1) {
           texts = texts(source, encoder, ops);
         }
-        String where = source.name() + " on " + subject + " with " + threads + " threads";
+        String where = source.name() + " in " + dtype + " on " + subject + " with " + threads + " threads";
         for (int i = 0; i < batches; i++) {
           check(encoder, ops, texts, SEED + 1000L * threads + i, where);
         }

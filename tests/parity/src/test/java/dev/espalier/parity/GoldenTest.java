@@ -11,6 +11,7 @@ import dev.espalier.encoder.EncoderObserver;
 import dev.espalier.encoder.EncoderPacker;
 import dev.espalier.model.ModelSource;
 import dev.espalier.model.Models;
+import dev.espalier.tensor.DType;
 import dev.espalier.tensor.Heads;
 import dev.espalier.tensor.PackedBatch;
 import dev.espalier.tensor.Tensor;
@@ -65,7 +66,7 @@ class GoldenTest {
                   worst[0] = Math.max(worst[0], c.worst());
                   c.violation().ifPresent(violations::add);
                 });
-        opByOp(directory, name, parity);
+        opByOp(directory, name, DType.F32, parity);
       }
     }
     System.out.printf(
@@ -75,11 +76,61 @@ class GoldenTest {
     assertTrue(checks[0] > 8 * Shared.goldens().size(), () -> "only " + checks[0] + " comparisons");
   }
 
-  private static void opByOp(Path directory, String name, ParityBackend parity) {
+  @ParameterizedTest
+  @MethodSource("dev.espalier.parity.Subject#all")
+  void everyInt8LinearIsWithinItsQuantizationStep(Subject subject) {
+    List<String> violations = new ArrayList<>();
+    double[] worst = new double[1];
+    int[] checks = new int[1];
+    try (Backend backend = subject.open(2)) {
+      ParityBackend parity =
+          ParityBackend.quantizing(
+              backend,
+              c -> {
+                if (c.op() == OpKind.LINEAR_INT8) {
+                  checks[0]++;
+                  worst[0] = Math.max(worst[0], c.worst());
+                  c.violation().ifPresent(violations::add);
+                }
+              });
+      for (Path directory : Shared.goldens()) {
+        opByOp(directory, directory.getFileName().toString(), DType.F32, parity);
+      }
+    }
+    System.out.printf(
+        "int8 linear layers inside the goldens on %-15s %5d layers, largest error / bound %.3f%n",
+        subject, checks[0], worst[0]);
+    assertEquals(List.of(), violations);
+    assertTrue(checks[0] >= 4 * Shared.goldens().size(), () -> "only " + checks[0] + " layers");
+  }
+
+  @ParameterizedTest
+  @MethodSource("dev.espalier.parity.Subject#all")
+  void everyInt8OpGivesTheReferencesBits(Subject subject) {
+    List<String> violations = new ArrayList<>();
+    int[] checks = new int[1];
+    try (Backend backend = subject.open(2)) {
+      ParityBackend parity =
+          new ParityBackend(
+              backend,
+              c -> {
+                checks[0] += c.op() == OpKind.LINEAR_INT8 || c.op() == OpKind.FEED_FORWARD_INT8 ? 1 : 0;
+                c.violation().ifPresent(violations::add);
+              });
+      for (Path directory : Shared.goldens()) {
+        opByOp(directory, directory.getFileName().toString(), DType.I8, parity);
+      }
+    }
+    System.out.printf("int8 ops inside the goldens on %-15s %5d comparisons, all equal%n", subject, checks[0]);
+    assertEquals(List.of(), violations);
+    assertTrue(checks[0] >= 4 * Shared.goldens().size(), () -> "only " + checks[0] + " comparisons");
+  }
+
+  private static void opByOp(Path directory, String name, DType dtype, ParityBackend parity) {
     parity.where(name + ", embeddings");
     try (GoldenFixture fixture = GoldenFixture.open(directory);
         ModelSource source = Models.open(directory.toString());
-        Encoder encoder = EncoderPacker.pack(source, parity);
+        Encoder encoder = EncoderPacker.pack(source, parity, dtype);
         Workspace workspace = parity.workspace(encoder.plan(1))) {
       Ops ops = new Ops(parity, workspace);
       EncoderObserver names =
@@ -91,7 +142,7 @@ class GoldenTest {
 
             @Override
             public void queryKeyValue(int layer, Tensor qkv, PackedBatch b, Heads heads, Ops o) {
-              for (int s = 0; s < b.sequences(); s++) {
+              for (int s = 0; dtype == DType.F32 && s < b.sequences(); s++) {
                 o.attentionProbabilities(qkv, b, s, heads);
               }
             }

@@ -119,4 +119,21 @@ class OpParityTest {
       return OpKind.POOL;
     }
   }
+
+  /** Bit for bit: integer sums are exact, and so is each rounding after them. */
+  @Nested
+  class LinearInt8 extends Contract {
+    @Override
+    OpKind op() {
+      return OpKind.LINEAR_INT8;
+    }
+  }
+
+  @Nested
+  class FeedForwardInt8 extends Contract {
+    @Override
+    OpKind op() {
+      return OpKind.FEED_FORWARD_INT8;
+    }
+  }
 }
