@@ -95,8 +95,8 @@ ESP_API esp_status esp_measure_peak_i8(int32_t isa, int32_t threads, int32_t mil
 // ---- backends and memory -------------------------------------------------------------------------------------------
 
 // A CPU backend with `threads` >= 1 threads in all (callers included: a pool of threads-1 workers helps whoever calls).
-// At most `threads` threads work at any time, however many callers there are: calls beyond that run on their caller alone.
-// ESP_UNSUPPORTED if esp_isa_available(isa) is 0.
+// At most `threads` threads work at any time, however many callers there are: calls beyond that run on their caller
+// alone. ESP_UNSUPPORTED if esp_isa_available(isa) is 0.
 ESP_API esp_status esp_backend_create(int32_t isa, int32_t threads, esp_backend** out);
 ESP_API void esp_backend_destroy(esp_backend* backend);
 
@@ -107,8 +107,9 @@ ESP_API void esp_free(esp_backend* backend, void* memory);
 // ---- weights -------------------------------------------------------------------------------------------------------
 
 // int8 (ESP_I8): weights have a code from -128 to 127 each and a scale per row (output channel); activations are
-// quantized row by row when the layer runs, scale = absmax / 127, code = roundHalfEven(x / scale), clamped to +-127, both
-// IEEE fp32 divisions; a scale of 0 gives codes 0. Then y[t,n] = fma(float(acc) * scale_x[t], scale_w[n], b[n]) with
+// quantized row by row when the layer runs, scale = absmax / 127, code = roundHalfEven(x / scale), clamped to +-127,
+// both IEEE fp32 divisions; a scale of 0 gives codes 0. Then y[t,n] = fma(float(acc) * scale_x[t], scale_w[n], b[n])
+// with
 //   acc[t,n] = sum_k code_x[t,k] * (code_w[n,k] - zero_point[n])
 // exact in int32 (k up to 65,536). A row of activations with a NaN or an infinity is ESP_INVALID_ARGUMENT, the text
 // naming the row, and y is void.
@@ -120,8 +121,8 @@ ESP_API void esp_weight_destroy(esp_weight* weight);
 // Packs rows first .. first+count-1 of an fp32 weight from values [count,k], contiguous. ESP_INVALID_ARGUMENT for int8.
 ESP_API esp_status esp_weight_set_rows(esp_weight* weight, int32_t first, int32_t count, const float* values);
 
-// Packs rows first .. first+count-1 of an int8 weight: codes [count,k] contiguous, a positive scale each, and zero points
-// from -128 to 127, or null where they are 0. ESP_INVALID_ARGUMENT for fp32.
+// Packs rows first .. first+count-1 of an int8 weight: codes [count,k] contiguous, a positive scale each, and zero
+// points from -128 to 127, or null where they are 0. ESP_INVALID_ARGUMENT for fp32.
 ESP_API esp_status esp_weight_set_codes(esp_weight* weight, int32_t first, int32_t count, const int8_t* codes,
                                         const float* scales, const int32_t* zero_points);
 

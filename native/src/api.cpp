@@ -28,9 +28,8 @@ struct esp_weight {
   explicit esp_weight(const espalier::Kernels& k) : kernels(k) {}
   ~esp_weight() {
     for (void* block : {static_cast<void*>(weight.packed), static_cast<void*>(weight.bias),
-                        static_cast<void*>(int8.codes), static_cast<void*>(int8.scales),
-                        static_cast<void*>(int8.bias), static_cast<void*>(int8.start),
-                        static_cast<void*>(int8.zero_points)}) {
+                        static_cast<void*>(int8.codes), static_cast<void*>(int8.scales), static_cast<void*>(int8.bias),
+                        static_cast<void*>(int8.start), static_cast<void*>(int8.zero_points)}) {
       espalier::release(block);
     }
   }
@@ -312,8 +311,8 @@ esp_status esp_embed_layernorm(esp_backend* backend, const int32_t* ids, const i
             ? espalier::WordTable{nullptr, static_cast<const int8_t*>(word), word_scales, word_zero_point}
             : espalier::WordTable{static_cast<const float*>(word), nullptr, nullptr, 0};
     Call call(backend->pool);
-    backend->kernels.embed_layernorm(call, ids, types, positions, rows, columns, table, type, position, gamma, beta, eps,
-                                     y, y_pitch);
+    backend->kernels.embed_layernorm(call, ids, types, positions, rows, columns, table, type, position, gamma, beta,
+                                     eps, y, y_pitch);
   });
 }
 
@@ -360,8 +359,8 @@ esp_status esp_feed_forward(esp_backend* backend, const float* x, int64_t x_pitc
     } else if (w_in->dtype == ESP_F32) {
       kernels.feed_forward(call, x, x_pitch, rows, w_in->weight, activation, w_out->weight, y, y_pitch);
     } else {
-      require_finite(
-          kernels.int8.feed_forward(call, x, x_pitch, rows, w_in->int8, activation, w_out->int8, y, y_pitch), rows);
+      require_finite(kernels.int8.feed_forward(call, x, x_pitch, rows, w_in->int8, activation, w_out->int8, y, y_pitch),
+                     rows);
     }
   });
 }

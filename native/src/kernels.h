@@ -54,8 +54,7 @@ struct Int8Kernels {
                       const int32_t* zero_points);
   int64_t (*quantize)(Call&, const float* x, int64_t x_pitch, int64_t rows, int64_t columns, int8_t* codes,
                       float* scales);
-  int64_t (*linear)(Call&, const float* x, int64_t x_pitch, int64_t rows, const Int8Weight&, float* y,
-                    int64_t y_pitch);
+  int64_t (*linear)(Call&, const float* x, int64_t x_pitch, int64_t rows, const Int8Weight&, float* y, int64_t y_pitch);
   int64_t (*feed_forward)(Call&, const float* x, int64_t x_pitch, int64_t rows, const Int8Weight& in,
                           int32_t activation, const Int8Weight& out, float* y, int64_t y_pitch);
   void (*accumulators)(Call&, const int8_t* x, int64_t rows, const Int8Weight&, int32_t* y);

@@ -137,8 +137,8 @@ void layernorms(int32_t isa, int64_t rows, int64_t columns) {
   Matrix z(rows, columns, 1);
   for (const bool first : {true, false}) {
     CHECK_OK(esp_embed_layernorm((first ? backend : several).get(), ids.data(), types.data(), positions.data(), rows,
-                                 columns, word.data.data(), ESP_F32, nullptr, 0, type.data.data(),
-                                 position.data.data(), gamma.data(), beta.data(), 1e-5f, (first ? y : z).data.data(), y.pitch));
+                                 columns, word.data.data(), ESP_F32, nullptr, 0, type.data.data(), position.data.data(),
+                                 gamma.data(), beta.data(), 1e-5f, (first ? y : z).data.data(), y.pitch));
   }
   CHECK(y.guards_untouched() && same_bits(y, z));
   for (int64_t t = 0; t < rows; ++t) {

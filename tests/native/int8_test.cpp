@@ -85,7 +85,8 @@ struct Int8Linear {
   }
   float output(const Codes& x, int64_t t, int64_t n) const {
     const size_t c = static_cast<size_t>(n);
-    const float scaled = static_cast<float>(static_cast<int32_t>(accumulator(x.row(t), n))) * x.scales[static_cast<size_t>(t)];
+    const float scaled =
+        static_cast<float>(static_cast<int32_t>(accumulator(x.row(t), n))) * x.scales[static_cast<size_t>(t)];
     return std::fma(scaled, w.scales[c], bias[c]);
   }
 };
@@ -137,8 +138,8 @@ void one_shape(int32_t isa, int64_t rows, int64_t n, int64_t k) {
     if (rows == 0) continue;
     const int64_t first = random_int(0, rows - 1);
     Matrix part(random_int(1, rows - first), n, 1);
-    CHECK_OK(esp_linear(backend.get(), x.row(first), x.pitch, part.rows, layer.packed.get(), part.data.data(),
-                        part.pitch));
+    CHECK_OK(
+        esp_linear(backend.get(), x.row(first), x.pitch, part.rows, layer.packed.get(), part.data.data(), part.pitch));
     for (int64_t r = 0; r < part.rows; ++r) CHECK(same_bits(part.row(r), y.row(first + r), n));
   }
 }
@@ -169,9 +170,27 @@ void worst_case(int32_t isa) {
 void edges(int32_t isa) {
   check::context = std::string(esp_isa_name(isa)) + " edges";
   const Backend backend = make_backend(isa, 1);
-  std::vector<float> largest = {0.0f,    1e-45f,   63e-45f, 9e-44f,   2.7e-43f, 1e-40f, 0x1p-126f, 1.5e-38f,
-                                1e-31f,  0x1p-100f, 1e-29f,  1.0f,     127.0f,   63.5f,  1e30f,     0x1p100f,
-                                1.7e32f, 1e38f,    3.40282347e38f, bits_to_float(0x3f7fffff), bits_to_float(0x42fdffff)};
+  std::vector<float> largest = {0.0f,
+                                1e-45f,
+                                63e-45f,
+                                9e-44f,
+                                2.7e-43f,
+                                1e-40f,
+                                0x1p-126f,
+                                1.5e-38f,
+                                1e-31f,
+                                0x1p-100f,
+                                1e-29f,
+                                1.0f,
+                                127.0f,
+                                63.5f,
+                                1e30f,
+                                0x1p100f,
+                                1.7e32f,
+                                1e38f,
+                                3.40282347e38f,
+                                bits_to_float(0x3f7fffff),
+                                bits_to_float(0x42fdffff)};
   for (int i = 0; i < 2000; ++i) largest.push_back(bits_to_float(static_cast<uint32_t>(random_int(1, 0x7f7fffff))));
   for (const float a : largest) {
     Matrix x(1, 133);

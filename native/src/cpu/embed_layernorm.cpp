@@ -37,8 +37,8 @@ ESP_INLINE void add_tables(int64_t columns, const float* type, const float* posi
 }  // namespace
 
 void embed_layernorm(Call& call, const int32_t* ids, const int32_t* types, const int32_t* positions, int64_t rows,
-                     int64_t columns, const WordTable& word, const float* type, const float* position, const float* gamma,
-                     const float* beta, float eps, float* y, int64_t y_pitch) {
+                     int64_t columns, const WordTable& word, const float* type, const float* position,
+                     const float* gamma, const float* beta, float eps, float* y, int64_t y_pitch) {
   if (rows == 0) return;
   const int64_t block = most(1, 16384 / columns);
   parallel_for(call, ceil_div(rows, block), 0, [&](int64_t task, char*) {
@@ -53,7 +53,8 @@ void embed_layernorm(Call& call, const int32_t* ids, const int32_t* types, const
         add_tables(columns, s, p, row, [w](int64_t i) { return load(w + i); }, [w](int64_t i) { return w[i]; });
       } else {
         const Codes codes{word.codes + first, word.scales[ids[t]], word.zero_point};
-        add_tables(columns, s, p, row, [&](int64_t i) { return codes.vector(i); }, [&](int64_t i) { return codes.at(i); });
+        add_tables(
+            columns, s, p, row, [&](int64_t i) { return codes.vector(i); }, [&](int64_t i) { return codes.at(i); });
       }
       layernorm_row(row, columns, gamma, beta, eps);
     }

@@ -131,12 +131,9 @@ void linear_accumulators(Call& call, const int8_t* x, int64_t rows, const Int8We
     for (int64_t t = 0; t < cut.tiles; ++t) {
       const int64_t row = cut.begin(t);
       const int64_t at = p * kPanel;
-      const AccumulatorSink sink{y + row * w.n + at,
-                                 w.n,
-                                 least(kPanel, w.n - at),
-                                 codes.sums + row,
-                                 w.start + at,
-                                 w.zero_points == nullptr ? nullptr : w.zero_points + at};
+      const AccumulatorSink sink{
+          y + row * w.n + at, w.n,          least(kPanel, w.n - at),
+          codes.sums + row,   w.start + at, w.zero_points == nullptr ? nullptr : w.zero_points + at};
       tile_int8(cut.height(t), codes.codes + row * codes.pitch, codes.pitch, w.codes + p * steps * kStep8, steps, sink);
     }
   });

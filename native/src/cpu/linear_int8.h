@@ -1,6 +1,6 @@
 // The int8 register tile: R <= kRows rows of codes, `pitch` apart, times a panel of kPanel output channels,
-// [ceil(K / kGroup8)][kPanel][kGroup8]. Sums are int32 and exact, so tiles may be cut anywhere. What happens to a sum is
-// up to a sink:
+// [ceil(K / kGroup8)][kPanel][kGroup8]. Sums are int32 and exact, so tiles may be cut anywhere. What happens to a sum
+// is up to a sink:
 //
 //   IntVector begin(int row, int vector) const    where the sum starts: minus what the shift of the activations adds
 //   void end(int row, int vector, IntVector sum) const
@@ -65,9 +65,9 @@ template <class Sink>
 ESP_INLINE void tile_int8(int64_t rows, const Code* x, int64_t pitch, const int8_t* w, int64_t steps,
                           const Sink& sink) {
   switch (rows) {
-#define ESP_TILE(R)                                                          \
-  case R:                                                                    \
-    if constexpr (R <= kRows) tile_int8<R, Sink>(x, pitch, w, steps, sink);  \
+#define ESP_TILE(R)                                                         \
+  case R:                                                                   \
+    if constexpr (R <= kRows) tile_int8<R, Sink>(x, pitch, w, steps, sink); \
     break;
     ESP_TILE(1)
     ESP_TILE(2)

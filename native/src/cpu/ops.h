@@ -10,8 +10,8 @@ namespace ESP_ISA_NS {
 double fma_chains(int64_t iterations);
 void pack_weight(const Weight& weight, int32_t first, int32_t count, const float* values);
 void embed_layernorm(Call& call, const int32_t* ids, const int32_t* types, const int32_t* positions, int64_t rows,
-                     int64_t columns, const WordTable& word, const float* type, const float* position, const float* gamma,
-                     const float* beta, float eps, float* y, int64_t y_pitch);
+                     int64_t columns, const WordTable& word, const float* type, const float* position,
+                     const float* gamma, const float* beta, float eps, float* y, int64_t y_pitch);
 void linear(Call& call, const float* x, int64_t x_pitch, int64_t rows, const Weight& weight, float* y, int64_t y_pitch);
 void activation(Call& call, int32_t activation, const float* x, int64_t x_pitch, int64_t rows, int64_t columns,
                 float* y, int64_t y_pitch);

@@ -19,7 +19,7 @@ namespace ESP_ISA_NS {
 
 #if ESP_VNNI
 constexpr int kGroup8 = 4;
-using Code = uint8_t;             // code + 128
+using Code = uint8_t;  // code + 128
 constexpr int32_t kShift = 128;
 #else
 constexpr int kGroup8 = 2;

@@ -5,9 +5,9 @@
 //                [--clock wall|cpu] [--dtype f32|i8]
 //
 // --clock cpu counts the process's own processor time, divided by the threads: on a busy machine, with one thread, the
-// only figure that means something. The machine may be shared, so every figure comes from rounds of op and peak in turn:
-// best and median of the op, best of the peak over the same time. Shares of attention and of a whole network in int8 are
-// shares of the int8 peak, fp32 parts included.
+// only figure that means something. The machine may be shared, so every figure comes from rounds of op and peak in
+// turn: best and median of the op, best of the peak over the same time. Shares of attention and of a whole network in
+// int8 are shares of the int8 peak, fp32 parts included.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -90,7 +90,8 @@ Timing measure(const std::function<void()>& op) {
   double peak = 0.0;
   for (int r = 0; r < rounds; ++r) {
     double gflops = 0.0;
-    must(dtype == ESP_F32 ? esp_measure_peak_f32(isa, threads, 3, &gflops) : esp_measure_peak_i8(isa, threads, 3, &gflops));
+    must(dtype == ESP_F32 ? esp_measure_peak_f32(isa, threads, 3, &gflops)
+                          : esp_measure_peak_i8(isa, threads, 3, &gflops));
     peak = std::max(peak, gflops);
     op();
     each.push_back(seconds_of([&] {
@@ -113,7 +114,8 @@ void report(const char* what, double flops, const Timing& t) {
 bool wanted(const char* name) { return only.empty() || only == name; }
 
 void linears() {
-  const int shapes[][2] = {{384, 1152}, {384, 384}, {384, 1536}, {1536, 384}, {768, 768}, {768, 2304}, {768, 3072}, {3072, 768}};
+  const int shapes[][2] = {{384, 1152}, {384, 384},  {384, 1536}, {1536, 384},
+                           {768, 768},  {768, 2304}, {768, 3072}, {3072, 768}};
   for (const auto& shape : shapes) {
     const int32_t k = shape[0];
     const int32_t n = shape[1];
@@ -206,8 +208,8 @@ struct Network {
   void run(const std::vector<int32_t>& offsets) {
     const int64_t sequences = static_cast<int64_t>(offsets.size()) - 1;
     const int64_t rows = offsets.back();
-    must(esp_embed_layernorm(backend, ids.data(), zeros.data(), zeros.data(), rows, 384, word, ESP_F32, nullptr, 0, word, word, gamma, beta,
-                             1e-12f, x, 384));
+    must(esp_embed_layernorm(backend, ids.data(), zeros.data(), zeros.data(), rows, 384, word, ESP_F32, nullptr, 0,
+                             word, word, gamma, beta, 1e-12f, x, 384));
     for (const Layer& w : layers) {
       must(esp_linear(backend, x, 384, rows, w.qkv, qkv, 1152));
       must(esp_attention(backend, qkv, 1152, sequences, offsets.data(), nullptr, head_list, context, 384));

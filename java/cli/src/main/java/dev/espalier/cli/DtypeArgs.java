@@ -17,8 +17,8 @@ final class DtypeArgs {
       names = "--dtype",
       paramLabel = "fp32|int8",
       description =
-          "Type of the linear layers and the word table; int8 quantizes an fp32 model as it is loaded"
-              + " (default: as the model is stored).")
+          "Type of the linear layers and the word table; int8 quantizes an fp32 model as it is"
+              + " loaded (default: as the model is stored).")
   private String dtype;
 
   /** The type that was asked for, if any; checked as usage. */
@@ -32,7 +32,8 @@ final class DtypeArgs {
           case "int8" -> DType.I8;
           default ->
               throw new ParameterException(
-                  command.commandLine(), "--dtype \"" + dtype + "\" is unknown; choose fp32 or int8");
+                  command.commandLine(),
+                  "--dtype \"" + dtype + "\" is unknown; choose fp32 or int8");
         });
   }
 

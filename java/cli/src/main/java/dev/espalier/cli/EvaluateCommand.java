@@ -27,13 +27,15 @@ import picocli.CommandLine.Spec;
     description = EvaluateCommand.SUMMARY,
     footer = {
       "",
-      "stsb: Spearman's correlation of cosines with scores. FILE is CSV (.tsv: separated by tabs) with",
+      "stsb: Spearman's correlation of cosines with scores. FILE is CSV (.tsv: separated by tabs)"
+          + " with",
       "sentence1, sentence2 and score in these columns, or in columns that its first row names so.",
       "agreement: mean and smallest cosine to the vectors of a reference, over the lines of FILE.",
       "",
       "Examples:",
       "  espalier evaluate all-minilm-l6-v2 --task stsb --data stsb-en-dev.csv --dtype int8",
-      "  espalier evaluate ./minilm-int8 --task agreement --reference all-minilm-l6-v2 --data texts.txt"
+      "  espalier evaluate ./minilm-int8 --task agreement --reference all-minilm-l6-v2 --data"
+          + " texts.txt"
     })
 final class EvaluateCommand implements Callable<Integer> {
   static final String SUMMARY = "Measures models on a task.";
@@ -74,7 +76,8 @@ final class EvaluateCommand implements Callable<Integer> {
 
   @Option(
       names = "--json",
-      description = "Print an array of {\"model\",\"task\",\"metric\",\"value\",\"n\",\"seconds\"}.")
+      description =
+          "Print an array of {\"model\",\"task\",\"metric\",\"value\",\"n\",\"seconds\"}.")
   private boolean json;
 
   EvaluateCommand(Console console) {

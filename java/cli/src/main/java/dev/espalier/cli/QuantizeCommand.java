@@ -25,7 +25,8 @@ import picocli.CommandLine.Spec;
     description = QuantizeCommand.SUMMARY,
     footer = {
       "",
-      "The directory embeds exactly as M with --dtype int8, loads faster, and is about a quarter in size.",
+      "The directory embeds exactly as M with --dtype int8, loads faster, and is about a quarter in"
+          + " size.",
       "A model that is int8 already keeps its own integers. OUT is complete or absent.",
       "",
       "Examples:",
@@ -56,8 +57,8 @@ final class QuantizeCommand implements Callable<Integer> {
       names = "--keep-fp32",
       paramLabel = "PARTS",
       description =
-          "Parts to leave in fp32, separated by commas: a layer's number, one of qkv, attention.output,"
-              + " intermediate, output, both (3.output), or embeddings.")
+          "Parts to leave in fp32, separated by commas: a layer's number, one of qkv,"
+              + " attention.output, intermediate, output, both (3.output), or embeddings.")
   private String keepFp32;
 
   @Option(
@@ -91,8 +92,7 @@ final class QuantizeCommand implements Callable<Integer> {
     ModelWriter.checkTarget(out);
     try (Progress progress = Progress.start(console, "reading " + model);
         ModelSource source = Models.open(model)) {
-      Set<String> keep =
-          keepFp32 == null ? Set.of() : Int8Parts.named(source.config(), keepFp32);
+      Set<String> keep = keepFp32 == null ? Set.of() : Int8Parts.named(source.config(), keepFp32);
       ModelWriter.write(Quantizer.int8(smoothed(source, progress), keep), out);
     }
     return ExitCode.OK;

@@ -27,7 +27,8 @@ public final class Evaluation {
   private Evaluation() {}
 
   /**
-   * Spearman's correlation of cosines with people's scores, as the STS benchmark asks for (Cer et al. 2017).
+   * Spearman's correlation of cosines with people's scores, as the STS benchmark asks for (Cer et
+   * al. 2017).
    *
    * @throws InvalidInputException if it is not defined: fewer than two pairs, or all scores equal
    */
@@ -49,7 +50,8 @@ public final class Evaluation {
   }
 
   /**
-   * How far a model's vectors point where a reference's do: the mean and the smallest cosine over texts.
+   * How far a model's vectors point where a reference's do: the mean and the smallest cosine over
+   * texts.
    *
    * @throws InvalidInputException if there is no text, or the two differ in dimensions
    */
@@ -113,7 +115,10 @@ public final class Evaluation {
     double cosine = xy / Math.sqrt(xx * yy);
     if (!Double.isFinite(cosine)) {
       throw new EspalierException(
-          "the vectors have no angle: their lengths are " + Math.sqrt(xx) + " and " + Math.sqrt(yy));
+          "the vectors have no angle: their lengths are "
+              + Math.sqrt(xx)
+              + " and "
+              + Math.sqrt(yy));
     }
     return cosine;
   }

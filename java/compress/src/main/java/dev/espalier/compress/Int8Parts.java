@@ -22,9 +22,7 @@ public final class Int8Parts {
 
   private static Map<String, List<String>> parts() {
     Map<String, List<String>> parts = new LinkedHashMap<>();
-    parts.put(
-        "qkv",
-        List.of("attention.self.query", "attention.self.key", "attention.self.value"));
+    parts.put("qkv", List.of("attention.self.query", "attention.self.key", "attention.self.value"));
     parts.put("attention.output", List.of("attention.output.dense"));
     parts.put("intermediate", List.of("intermediate.dense"));
     parts.put("output", List.of("output.dense"));
@@ -48,8 +46,9 @@ public final class Int8Parts {
   }
 
   /**
-   * The matrices that a list names: {@code 3} is all of layer 3, {@code output} that part of every layer, {@code 3.output}
-   * that part of layer 3, {@code embeddings} the word table; separated by commas.
+   * The matrices that a list names: {@code 3} is all of layer 3, {@code output} that part of every
+   * layer, {@code 3.output} that part of layer 3, {@code embeddings} the word table; separated by
+   * commas.
    *
    * @throws InvalidInputException if an item names nothing in this model
    */

@@ -14,14 +14,15 @@ import java.util.Set;
 import java.util.TreeSet;
 
 /**
- * Presents a model in int8 ({@link dev.espalier.tensor.Int8}): the codes and scales are those that loading it with {@link
- * DType#I8} gives, matrices that are int8 already keep their own.
+ * Presents a model in int8 ({@link dev.espalier.tensor.Int8}): the codes and scales are those that
+ * loading it with {@link DType#I8} gives, matrices that are int8 already keep their own.
  */
 public final class Quantizer {
   private Quantizer() {}
 
   /**
-   * The same model in int8; nothing is computed before its weights are read. Closing it closes the source.
+   * The same model in int8; nothing is computed before its weights are read. Closing it closes the
+   * source.
    *
    * @param keepFp32 matrices to leave as they are ({@link Int8Parts#named}); may be empty
    */
@@ -38,7 +39,10 @@ public final class Quantizer {
         source.embedding());
   }
 
-  /** A checkpoint some of whose matrices are presented in int8; the matrix that was read last is kept. */
+  /**
+   * A checkpoint some of whose matrices are presented in int8; the matrix that was read last is
+   * kept.
+   */
   private static final class Int8Checkpoint implements Checkpoint {
     private final Checkpoint stored;
     private final Set<String> quantized;
@@ -76,7 +80,8 @@ public final class Quantizer {
 
     @Override
     public void read(String name, long first, float[] target, int offset, int count) {
-      String owner = name.endsWith("_scale") ? name.substring(0, name.length() - "_scale".length()) : "";
+      String owner =
+          name.endsWith("_scale") ? name.substring(0, name.length() - "_scale".length()) : "";
       if (!quantized.contains(owner)) {
         stored.read(name, first, target, offset, count);
         return;

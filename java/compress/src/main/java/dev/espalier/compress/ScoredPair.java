@@ -15,9 +15,10 @@ public record ScoredPair(String sentence1, String sentence2, double score) {
   private static final List<String> COLUMNS = List.of("sentence1", "sentence2", "score");
 
   /**
-   * Reads a table of pairs: {@code .tsv} is separated by tabs, everything else by commas with quotes (RFC 4180), both in
-   * UTF-8. A first row that names the columns sentence1, sentence2 and score, in any order and among others, says where
-   * they are; without one there are these three, in this order, as in the STS benchmark's files.
+   * Reads a table of pairs: {@code .tsv} is separated by tabs, everything else by commas with
+   * quotes (RFC 4180), both in UTF-8. A first row that names the columns sentence1, sentence2 and
+   * score, in any order and among others, says where they are; without one there are these three,
+   * in this order, as in the STS benchmark's files.
    *
    * @throws InvalidInputException naming file and line of what is wrong
    */
@@ -36,7 +37,12 @@ public record ScoredPair(String sentence1, String sentence2, double score) {
     int width = rows.get(0).fields().size();
     if (!named && width != COLUMNS.size()) {
       throw new InvalidInputException(
-          rows.get(0).where() + ": " + width + " columns without the names " + COLUMNS + ", expected 3");
+          rows.get(0).where()
+              + ": "
+              + width
+              + " columns without the names "
+              + COLUMNS
+              + ", expected 3");
     }
     List<ScoredPair> pairs = new ArrayList<>();
     for (Table.Row row : rows.subList(named ? 1 : 0, rows.size())) {

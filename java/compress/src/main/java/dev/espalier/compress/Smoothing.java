@@ -21,10 +21,11 @@ import java.util.List;
 import java.util.Set;
 
 /**
- * Moves magnitude from activations into weights before quantization, as SmoothQuant does (Xiao et al. 2022, equation 4),
- * where a BERT lets it be moved without changing what it computes: between the values of an attention and its output layer.
- * A context is a mean of values, so dividing row j of the value layer by {@code s_j} and multiplying column j of the output
- * layer by it cancels out. Before the other linear layers it cannot: BERT's LayerNorm feeds the residual too, and the
+ * Moves magnitude from activations into weights before quantization, as SmoothQuant does (Xiao et
+ * al. 2022, equation 4), where a BERT lets it be moved without changing what it computes: between
+ * the values of an attention and its output layer. A context is a mean of values, so dividing row j
+ * of the value layer by {@code s_j} and multiplying column j of the output layer by it cancels out.
+ * Before the other linear layers it cannot: BERT's LayerNorm feeds the residual too, and the
  * activation function stands between the two layers of the feed-forward block.
  */
 public final class Smoothing {
@@ -36,10 +37,12 @@ public final class Smoothing {
   /**
    * The same model, smoothed; closing it closes the source.
    *
-   * @param alpha from 0 (all magnitude stays in the activations' favour: weights are evened out) to 1 (activations are)
+   * @param alpha from 0 (all magnitude stays in the activations' favour: weights are evened out) to
+   *     1 (activations are)
    * @param texts to calibrate on: at least one, representative of what the model will see
    * @param backend that runs the calibration, in fp32
-   * @throws InvalidInputException if alpha is outside, there are no texts or no tokenizer, or the model is int8 already
+   * @throws InvalidInputException if alpha is outside, there are no texts or no tokenizer, or the
+   *     model is int8 already
    */
   public static ModelSource smooth(
       ModelSource source, double alpha, List<String> texts, Backend backend) {
@@ -156,9 +159,7 @@ public final class Smoothing {
     @Override
     public TensorInfo info(String name) {
       TensorInfo info = stored.info(name);
-      return isScaled(name)
-          ? new TensorInfo(name, DType.F32, info.shape(), info.source())
-          : info;
+      return isScaled(name) ? new TensorInfo(name, DType.F32, info.shape(), info.source()) : info;
     }
 
     private boolean isScaled(String name) {

@@ -3,14 +3,17 @@ package dev.espalier.compress;
 import dev.espalier.InvalidInputException;
 import java.util.Arrays;
 
-/** Spearman's rank correlation: Pearson's correlation of the ranks, equal values sharing the mean of theirs. */
+/**
+ * Spearman's rank correlation: Pearson's correlation of the ranks, equal values sharing the mean of
+ * theirs.
+ */
 public final class Spearman {
   private Spearman() {}
 
   /**
    * @return from -1 to 1
-   * @throws InvalidInputException if the lengths differ, a value is not a number, or the correlation is not defined: fewer
-   *     than two values, or all values of one side equal
+   * @throws InvalidInputException if the lengths differ, a value is not a number, or the
+   *     correlation is not defined: fewer than two values, or all values of one side equal
    */
   public static double of(double[] x, double[] y) {
     if (x.length != y.length) {
@@ -30,7 +33,9 @@ public final class Spearman {
     }
     if (!(aa > 0 && bb > 0)) {
       throw new InvalidInputException(
-          "Spearman: not defined for " + x.length + " pairs of which one side has no two different values");
+          "Spearman: not defined for "
+              + x.length
+              + " pairs of which one side has no two different values");
     }
     return Math.max(-1, Math.min(1, ab / Math.sqrt(aa * bb)));
   }

@@ -42,7 +42,10 @@ final class Table {
             file + ": has " + Files.size(file) + " bytes, at most " + MAX_BYTES + " are read");
       }
       String text =
-          StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(Files.readAllBytes(file))).toString();
+          StandardCharsets.UTF_8
+              .newDecoder()
+              .decode(ByteBuffer.wrap(Files.readAllBytes(file)))
+              .toString();
       return text.startsWith("\uFEFF") ? text.substring(1) : text;
     } catch (CharacterCodingException e) {
       throw new InvalidInputException(file + ": is not UTF-8", e);
@@ -63,7 +66,9 @@ final class Table {
     return rows;
   }
 
-  /** Fields separated by commas; one in quotes may hold commas, line ends, and quotes written twice. */
+  /**
+   * Fields separated by commas; one in quotes may hold commas, line ends, and quotes written twice.
+   */
   private static final class Csv {
     private final Path file;
     private final String text;

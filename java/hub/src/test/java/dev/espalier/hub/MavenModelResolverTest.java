@@ -115,8 +115,7 @@ class MavenModelResolverTest {
   void isFoundThroughTheServiceLoaderAndListsTheModels() {
     List<ModelResolver.Known> known = Models.known();
     assertEquals(
-        List.of(
-            "all-minilm-l6-v2", "all-minilm-l6-v2-q", "bge-small-en-v1.5", "bge-small-zh-v1.5"),
+        List.of("all-minilm-l6-v2", "all-minilm-l6-v2-q", "bge-small-en-v1.5", "bge-small-zh-v1.5"),
         known.stream().map(ModelResolver.Known::name).toList());
     assertEquals(256, known.get(0).settings().maxLength());
     assertEquals(Pooling.MEAN, known.get(0).settings().pooling());

@@ -18,10 +18,15 @@ import dev.espalier.tensor.Tensor;
 final class OpCaseRun {
   private static final float[] EPSILONS = {1e-12f, 1e-7f, 1e-5f, 1e-3f};
 
-  /** Where activations change their behaviour: zeros, subnormals, the ends of exp's range, saturation. */
+  /**
+   * Where activations change their behaviour: zeros, subnormals, the ends of exp's range,
+   * saturation.
+   */
   private static final float[] LANDMARKS = {
-    0f, -0f, 1e-45f, -1e-45f, 1e-38f, -1e-38f, 1e-20f, -1e-20f, 1e-8f, -1e-8f, 1e-4f, -1e-4f, 0.5f, -0.5f, 1f, -1f, 5f,
-    -5f, 9.1f, -9.1f, 17f, -17f, 51.9f, -51.9f, 86f, -86f, 88.5f, -88.5f, 104f, -104f, 1e4f, -1e4f, 1e10f, -1e10f
+    0f, -0f, 1e-45f, -1e-45f, 1e-38f, -1e-38f, 1e-20f, -1e-20f, 1e-8f, -1e-8f, 1e-4f, -1e-4f, 0.5f,
+        -0.5f, 1f, -1f, 5f,
+    -5f, 9.1f, -9.1f, 17f, -17f, 51.9f, -51.9f, 86f, -86f, 88.5f, -88.5f, 104f, -104f, 1e4f, -1e4f,
+        1e10f, -1e10f
   };
 
   private final ParityBackend backend;
@@ -96,7 +101,10 @@ final class OpCaseRun {
         n, k, RowSource.of(random.matrix(n, k), k), random.vector(n, 0, random.scale()));
   }
 
-  /** Random codes, in half of the cases as far as an imported weight's may go; scales of very different size. */
+  /**
+   * Random codes, in half of the cases as far as an imported weight's may go; scales of very
+   * different size.
+   */
   private Linear int8Weight(int n, int k) {
     byte[] codes = new byte[n * k];
     int least = random.onceIn(2) ? -128 : -127;
@@ -124,7 +132,8 @@ final class OpCaseRun {
     int h = random.size(1, 200);
     int inner = random.size(1, 500);
     int rows = random.size(1, Math.max(1, Math.min(150, 1_500_000 / (h * inner))));
-    Activation activation = Activation.values()[(int) Math.floorMod(seed, (long) Activation.values().length)];
+    Activation activation =
+        Activation.values()[(int) Math.floorMod(seed, (long) Activation.values().length)];
     try (Linear in = int8Weight(inner, h);
         Linear out = int8Weight(h, inner)) {
       ops.feedForward(input(rows, h), new FeedForward(in, activation, out));
@@ -163,7 +172,9 @@ final class OpCaseRun {
     }
   }
 
-  /** Queries, keys and values; one case in four has scores so large that the softmax picks one key. */
+  /**
+   * Queries, keys and values; one case in four has scores so large that the softmax picks one key.
+   */
   private Tensor scores(int tokens, Heads heads) {
     int columns = heads.layout().qkvColumns();
     double scale = random.onceIn(4) ? 8 : 1;
@@ -185,7 +196,8 @@ final class OpCaseRun {
     int h = random.size(1, 200);
     int inner = random.size(1, 500);
     int rows = random.size(1, Math.max(1, Math.min(150, 1_500_000 / (h * inner))));
-    Activation activation = Activation.values()[(int) Math.floorMod(seed, (long) Activation.values().length)];
+    Activation activation =
+        Activation.values()[(int) Math.floorMod(seed, (long) Activation.values().length)];
     try (Linear in = weight(inner, h);
         Linear out = weight(h, inner)) {
       ops.feedForward(input(rows, h), new FeedForward(in, activation, out));

@@ -31,9 +31,10 @@ import java.util.function.Consumer;
 import java.util.function.Function;
 
 /**
- * Computes with the {@link JavaBackend} and, op by op, holds another backend against it: each op runs on both with the reference's
- * own inputs, so that no error hides behind an earlier one, and every element must lie within its derived bound ({@link
- * Tolerances}). Pack any model into it and run its forward pass as it is.
+ * Computes with the {@link JavaBackend} and, op by op, holds another backend against it: each op
+ * runs on both with the reference's own inputs, so that no error hides behind an earlier one, and
+ * every element must lie within its derived bound ({@link Tolerances}). Pack any model into it and
+ * run its forward pass as it is.
  *
  * <p>Slow, and for one thread. Closing it leaves the backend under test open.
  */
@@ -59,8 +60,9 @@ public final class ParityBackend implements Backend {
   }
 
   /**
-   * As the constructor; every fp32 linear layer is also quantized to int8 and, fed the reference's input, must give the
-   * reference's output within the bound that follows from its quantization step.
+   * As the constructor; every fp32 linear layer is also quantized to int8 and, fed the reference's
+   * input, must give the reference's output within the bound that follows from its quantization
+   * step.
    */
   public static ParityBackend quantizing(Backend tested, Consumer<OpCheck> checks) {
     return new ParityBackend(tested, checks, true);
@@ -112,7 +114,8 @@ public final class ParityBackend implements Backend {
   @Override
   public Linear int8Linear(int outputs, int inputs, CodeSource weight, float[] bias) {
     return new PairedInt8(
-        reference.int8Linear(outputs, inputs, weight, bias), tested.int8Linear(outputs, inputs, weight, bias));
+        reference.int8Linear(outputs, inputs, weight, bias),
+        tested.int8Linear(outputs, inputs, weight, bias));
   }
 
   @Override
@@ -212,8 +215,7 @@ public final class ParityBackend implements Backend {
         sum[c] = word + type + position;
         magnitude[c] = Math.abs(word) + Math.abs(type) + Math.abs(position);
       }
-      NormBounds.row(
-          rounding, sum, magnitude, 2, n.gamma(), n.epsilon(), expected, bound, t * h);
+      NormBounds.row(rounding, sum, magnitude, 2, n.gamma(), n.epsilon(), expected, bound, t * h);
     }
     float[] actual =
         OpRunner.run(tested, ops -> ops.toArray(ops.embedLayerNorm(batch, e.tested(), n.tested())));
@@ -229,7 +231,8 @@ public final class ParityBackend implements Backend {
     PairedLinear p = (PairedLinear) w;
     float[] in = values(x);
     reference.linear(x, p.reference(), y);
-    float[] actual = OpRunner.run(tested, ops -> ops.toArray(ops.linear(input(ops, in, x), p.tested())));
+    float[] actual =
+        OpRunner.run(tested, ops -> ops.toArray(ops.linear(input(ops, in, x), p.tested())));
     float[] expected = values(y);
     report(
         OpKind.LINEAR,
@@ -260,7 +263,8 @@ public final class ParityBackend implements Backend {
     float[] in = values(x);
     reference.linear(x, p.reference(), y);
     float[] expected = values(y);
-    float[] actual = OpRunner.run(tested, ops -> ops.toArray(ops.linear(input(ops, in, x), p.tested())));
+    float[] actual =
+        OpRunner.run(tested, ops -> ops.toArray(ops.linear(input(ops, in, x), p.tested())));
     report(op, shape(x) + " to " + shape(y), expected, actual, new double[expected.length]);
   }
 
@@ -294,7 +298,9 @@ public final class ParityBackend implements Backend {
     float[] actual =
         OpRunner.run(
             tested,
-            ops -> ops.toArray(ops.addLayerNorm(input(ops, in, x), input(ops, residual, r), n.tested())));
+            ops ->
+                ops.toArray(
+                    ops.addLayerNorm(input(ops, in, x), input(ops, residual, r), n.tested())));
     Rounding rounding = rounding(OpKind.ADD_LAYERNORM);
     double[] bound = new double[expected.length];
     int h = x.columns();
@@ -317,7 +323,8 @@ public final class ParityBackend implements Backend {
     reference.attention(qkv, batch, h.reference(), context);
     float[] expected = values(context);
     float[] actual =
-        OpRunner.run(tested, ops -> ops.toArray(ops.attention(input(ops, in, qkv), batch, h.tested())));
+        OpRunner.run(
+            tested, ops -> ops.toArray(ops.attention(input(ops, in, qkv), batch, h.tested())));
     report(
         OpKind.ATTENTION,
         shape(qkv) + " in " + batch.sequences() + " sequences",
@@ -350,8 +357,8 @@ public final class ParityBackend implements Backend {
   }
 
   /**
-   * Checks the fused op twice: against the reference within its bound, and against the same backend's own linear, activation and linear
-   * bit by bit.
+   * Checks the fused op twice: against the reference within its bound, and against the same
+   * backend's own linear, activation and linear bit by bit.
    */
   @Override
   public void feedForward(Tensor x, FeedForward w, Tensor y, Workspace workspace) {
@@ -390,7 +397,8 @@ public final class ParityBackend implements Backend {
             ops ->
                 ops.toArray(
                     ops.linear(
-                        ops.activation(w.activation(), ops.linear(input(ops, in, x), first.tested())),
+                        ops.activation(
+                            w.activation(), ops.linear(input(ops, in, x), first.tested())),
                         second.tested())));
     report(
         OpKind.FEED_FORWARD,
@@ -400,7 +408,10 @@ public final class ParityBackend implements Backend {
         new double[fused.length]);
   }
 
-  /** Op by op on the reference's inputs, each as it is checked alone; then fused against composed, bit by bit. */
+  /**
+   * Op by op on the reference's inputs, each as it is checked alone; then fused against composed,
+   * bit by bit.
+   */
   private void int8FeedForward(Tensor x, FeedForward w, Tensor y, Workspace workspace) {
     PairedInt8 first = (PairedInt8) w.intermediate();
     PairedInt8 second = (PairedInt8) w.output();
@@ -410,18 +421,25 @@ public final class ParityBackend implements Backend {
     reference.activation(w.activation(), f, f);
     int8Linear(OpKind.FEED_FORWARD_INT8, f, second, y);
     FeedForward packed = new FeedForward(first.tested(), w.activation(), second.tested());
-    float[] fused = OpRunner.run(tested, ops -> ops.toArray(ops.feedForward(input(ops, in, x), packed)));
+    float[] fused =
+        OpRunner.run(tested, ops -> ops.toArray(ops.feedForward(input(ops, in, x), packed)));
     float[] composed =
         OpRunner.run(
             tested,
             ops ->
                 ops.toArray(
                     ops.linear(
-                        ops.activation(w.activation(), ops.linear(input(ops, in, x), first.tested())),
+                        ops.activation(
+                            w.activation(), ops.linear(input(ops, in, x), first.tested())),
                         second.tested())));
     report(
         OpKind.FEED_FORWARD_INT8,
-        w.activation().configName() + " " + shape(x) + " through " + first.outputs() + ", fused against composed",
+        w.activation().configName()
+            + " "
+            + shape(x)
+            + " through "
+            + first.outputs()
+            + ", fused against composed",
         composed,
         fused,
         new double[fused.length]);
@@ -447,7 +465,12 @@ public final class ParityBackend implements Backend {
             tested, ops -> ops.toArray(ops.pool(input(ops, in, x), batch, pooling, normalize)));
     report(
         OpKind.POOL,
-        pooling + (normalize ? " normalized " : " ") + shape(x) + " in " + batch.sequences() + " sequences",
+        pooling
+            + (normalize ? " normalized " : " ")
+            + shape(x)
+            + " in "
+            + batch.sequences()
+            + " sequences",
         expected,
         actual,
         PoolBounds.of(rounding(OpKind.POOL), in, batch, pooling, normalize, x.columns(), expected));
@@ -482,7 +505,9 @@ public final class ParityBackend implements Backend {
   }
 
   private void report(OpKind op, String shape, float[] expected, float[] actual, double[] bound) {
-    checks.accept(OpCheck.compare(op, where.isEmpty() ? shape : where + ", " + shape, expected, actual, bound));
+    checks.accept(
+        OpCheck.compare(
+            op, where.isEmpty() ? shape : where + ", " + shape, expected, actual, bound));
   }
 
   @Override

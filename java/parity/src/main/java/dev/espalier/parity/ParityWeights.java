@@ -8,11 +8,17 @@ import dev.espalier.tensor.LayerNorm;
 import dev.espalier.tensor.Linear;
 import java.util.Optional;
 
-/** Weights held twice, by the reference and by the backend under test, and once more as values for the bounds. */
+/**
+ * Weights held twice, by the reference and by the backend under test, and once more as values for
+ * the bounds.
+ */
 final class ParityWeights {
   private ParityWeights() {}
 
-  /** weight [outputs, inputs], bias [outputs]; {@code int8} is the same layer quantized, on the backend under test. */
+  /**
+   * weight [outputs, inputs], bias [outputs]; {@code int8} is the same layer quantized, on the
+   * backend under test.
+   */
   record PairedLinear(
       Linear reference, Linear tested, float[] weight, float[] bias, Optional<Linear> int8)
       implements Linear {
@@ -71,7 +77,8 @@ final class ParityWeights {
     }
   }
 
-  record PairedNorm(LayerNorm reference, LayerNorm tested, float[] gamma, float[] beta) implements LayerNorm {
+  record PairedNorm(LayerNorm reference, LayerNorm tested, float[] gamma, float[] beta)
+      implements LayerNorm {
     @Override
     public int columns() {
       return tested.columns();

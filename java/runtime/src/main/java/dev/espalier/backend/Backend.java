@@ -12,12 +12,14 @@ import dev.espalier.tensor.QuantizedRows;
 import dev.espalier.tensor.Tensor;
 
 /**
- * Where the arithmetic happens. A backend trusts its arguments: {@link Ops} has checked them. It packs weights, owns
- * memory, and computes each op into a tensor that it is given. Fused ops are default methods composed of primitives:
- * that composition defines what a backend that overrides them has to compute.
+ * Where the arithmetic happens. A backend trusts its arguments: {@link Ops} has checked them. It
+ * packs weights, owns memory, and computes each op into a tensor that it is given. Fused ops are
+ * default methods composed of primitives: that composition defines what a backend that overrides
+ * them has to compute.
  *
- * <p>Thread-safe, as long as each {@link Workspace} and its tensors are used by one thread at a time and nothing is closed
- * while in use. No result depends on the rest of the batch or on the number of threads.
+ * <p>Thread-safe, as long as each {@link Workspace} and its tensors are used by one thread at a
+ * time and nothing is closed while in use. No result depends on the rest of the batch or on the
+ * number of threads.
  */
 public interface Backend extends AutoCloseable {
   /** {@code java} or {@code cpu}. */
@@ -33,16 +35,20 @@ public interface Backend extends AutoCloseable {
   Linear linear(int outputs, int inputs, RowSource weight, float[] bias);
 
   /**
-   * Packs a linear layer in int8 ({@link dev.espalier.tensor.Int8}): codes [outputs, inputs] by rows with a scale and
-   * perhaps a zero point each, bias [outputs]. Its activations are quantized token by token when it runs, which throws
-   * {@link dev.espalier.InvalidInputException} if one is not finite.
+   * Packs a linear layer in int8 ({@link dev.espalier.tensor.Int8}): codes [outputs, inputs] by
+   * rows with a scale and perhaps a zero point each, bias [outputs]. Its activations are quantized
+   * token by token when it runs, which throws {@link dev.espalier.InvalidInputException} if one is
+   * not finite.
    */
   Linear int8Linear(int outputs, int inputs, CodeSource weight, float[] bias);
 
   /** Packs gain and offset, both [columns]. */
   LayerNorm layerNorm(float[] gamma, float[] beta, float epsilon);
 
-  /** Packs the tables word [vocabSize, columns], type [typeVocabSize, columns], position [maxPositions, columns]. */
+  /**
+   * Packs the tables word [vocabSize, columns], type [typeVocabSize, columns], position
+   * [maxPositions, columns].
+   */
   Embeddings embeddings(
       int vocabSize,
       RowSource word,
@@ -52,7 +58,10 @@ public interface Backend extends AutoCloseable {
       RowSource position,
       int columns);
 
-  /** As {@link #embeddings}, the word table in int8 with one scale a row; its zero points, if any, are all the same. */
+  /**
+   * As {@link #embeddings}, the word table in int8 with one scale a row; its zero points, if any,
+   * are all the same.
+   */
   Embeddings int8Embeddings(
       int vocabSize,
       CodeSource word,
@@ -79,10 +88,15 @@ public interface Backend extends AutoCloseable {
   /** {@code y = layernorm(x + r)}; r may be null; y may be x or r. */
   void addLayerNorm(Tensor x, Tensor r, LayerNorm norm, Tensor y);
 
-  /** {@code context = softmax(q k^T scale) v} for each sequence and head; qkv and context as {@link HeadLayout} says. */
+  /**
+   * {@code context = softmax(q k^T scale) v} for each sequence and head; qkv and context as {@link
+   * HeadLayout} says.
+   */
   void attention(Tensor qkv, PackedBatch batch, Heads heads, Tensor context);
 
-  /** Every sequence's rows to one: y [B, columns]; divided by its L2 norm (at least 1e-12) if asked. */
+  /**
+   * Every sequence's rows to one: y [B, columns]; divided by its L2 norm (at least 1e-12) if asked.
+   */
   void pool(Tensor x, PackedBatch batch, Pooling pooling, boolean normalize, Tensor y);
 
   /** The attention probabilities of sequence {@code b}: [heads, length, length], for diagnosis. */
@@ -95,10 +109,15 @@ public interface Backend extends AutoCloseable {
    */
   QuantizedRows quantize(Tensor x);
 
-  /** The int32 accumulators [rows, outputs] of an int8 layer for activation codes [rows, inputs], for diagnosis. */
+  /**
+   * The int32 accumulators [rows, outputs] of an int8 layer for activation codes [rows, inputs],
+   * for diagnosis.
+   */
   int[] accumulators(byte[] codes, int rows, Linear w);
 
-  /** Whether {@link #feedForward} is overridden, and so needs no room for the intermediate tensor. */
+  /**
+   * Whether {@link #feedForward} is overridden, and so needs no room for the intermediate tensor.
+   */
   default boolean fusesFeedForward() {
     return false;
   }

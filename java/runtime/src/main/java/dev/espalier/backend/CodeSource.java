@@ -2,13 +2,17 @@ package dev.espalier.backend;
 
 import dev.espalier.ModelFormatException;
 
-/** The rows of a quantized matrix, read when a backend packs them: an element is {@code (code - zero point) * scale}. */
+/**
+ * The rows of a quantized matrix, read when a backend packs them: an element is {@code (code - zero
+ * point) * scale}.
+ */
 @FunctionalInterface
 public interface CodeSource {
   /**
    * Reads rows {@code first .. first+count-1}.
    *
-   * @param codes receives the codes, from -128 to 127, row after row, each of the matrix's full width
+   * @param codes receives the codes, from -128 to 127, row after row, each of the matrix's full
+   *     width
    * @param scales receives one positive scale a row
    */
   void read(int first, int count, byte[] codes, float[] scales);
@@ -41,12 +45,21 @@ public interface CodeSource {
    * Rows of a matrix [rows, columns] held in arrays.
    *
    * @param name of the matrix, for messages
-   * @throws ModelFormatException if the arrays are not of these lengths, or a scale is not positive and finite
+   * @throws ModelFormatException if the arrays are not of these lengths, or a scale is not positive
+   *     and finite
    */
   static CodeSource of(String name, byte[] matrix, float[] rowScales, int rows, int columns) {
     if (matrix.length != (long) rows * columns) {
       throw new ModelFormatException(
-          name + ": [" + rows + ", " + columns + "] needs " + (long) rows * columns + " codes, got " + matrix.length);
+          name
+              + ": ["
+              + rows
+              + ", "
+              + columns
+              + "] needs "
+              + (long) rows * columns
+              + " codes, got "
+              + matrix.length);
     }
     if (rowScales.length != rows) {
       throw new ModelFormatException(
@@ -64,7 +77,11 @@ public interface CodeSource {
   private static void requireScale(String name, int row, float scale) {
     if (!(scale > 0) || Float.isInfinite(scale)) {
       throw new ModelFormatException(
-          name + ": the int8 scale of row " + row + " is " + scale
+          name
+              + ": the int8 scale of row "
+              + row
+              + " is "
+              + scale
               + "; scales must be positive and finite (an all-zero row has scale 1)");
     }
   }

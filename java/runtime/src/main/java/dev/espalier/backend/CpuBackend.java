@@ -26,8 +26,8 @@ import dev.espalier.tensor.QuantizedRows;
 import dev.espalier.tensor.Tensor;
 
 /**
- * The native CPU backend: hand-written kernels, one build per instruction set, the best one picked at run time, and a
- * thread pool of its own. Results are the same bits for any number of threads.
+ * The native CPU backend: hand-written kernels, one build per instruction set, the best one picked
+ * at run time, and a thread pool of its own. Results are the same bits for any number of threads.
  */
 public final class CpuBackend implements Backend {
   private final InstructionSet isa;
@@ -52,7 +52,10 @@ public final class CpuBackend implements Backend {
     }
     if (!isa.isAvailable()) {
       throw new BackendUnavailableException(
-          "cpu: this machine or build has no " + isa.label() + "; the best it has is " + InstructionSet.best().label());
+          "cpu: this machine or build has no "
+              + isa.label()
+              + "; the best it has is "
+              + InstructionSet.best().label());
     }
     long[] out = new long[1];
     check(Espalier.esp_backend_create(isa.ordinal(), threads, out));
@@ -144,7 +147,8 @@ public final class CpuBackend implements Backend {
       int maxPositions,
       RowSource position,
       int columns) {
-    return packer.int8Embeddings(vocabSize, word, typeVocabSize, type, maxPositions, position, columns);
+    return packer.int8Embeddings(
+        vocabSize, word, typeVocabSize, type, maxPositions, position, columns);
   }
 
   @Override
@@ -323,7 +327,13 @@ public final class CpuBackend implements Backend {
       long at = memory.address() + 4L * scales.length;
       checkInput(
           Espalier.esp_quantize(
-              handle.address(), in.address(), in.pitch(), in.rows(), in.columns(), at, memory.address()));
+              handle.address(),
+              in.address(),
+              in.pitch(),
+              in.rows(),
+              in.columns(),
+              at,
+              memory.address()));
       NativeMemory.read(at, codes, 0, codes.length);
       NativeMemory.read(memory.address(), scales, 0, scales.length);
     }

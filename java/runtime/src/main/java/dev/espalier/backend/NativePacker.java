@@ -24,7 +24,8 @@ final class NativePacker {
   Linear linear(int outputs, int inputs, RowSource weight, float[] bias) {
     Packed w = create(outputs, inputs, DType.F32, Espalier.ESP_F32);
     int chunk = chunkRows(inputs, outputs);
-    try (NativeHandle staging = backend.allocate("staging", 4L * Math.max(chunk * inputs, outputs))) {
+    try (NativeHandle staging =
+        backend.allocate("staging", 4L * Math.max(chunk * inputs, outputs))) {
       long at = staging.address();
       copyRows(
           weight,
@@ -93,7 +94,8 @@ final class NativePacker {
       int maxPositions,
       RowSource position,
       int columns) {
-    Tables t = tables(vocabSize, typeVocabSize, type, maxPositions, position, columns, DType.F32, 0);
+    Tables t =
+        tables(vocabSize, typeVocabSize, type, maxPositions, position, columns, DType.F32, 0);
     try {
       copyTable(word, vocabSize, columns, t.word());
       return t;
@@ -114,7 +116,8 @@ final class NativePacker {
     int[] zeroPoints = word.zeroPoints();
     int zeroPoint = zeroPoints == null ? 0 : zeroPoints[0];
     Tables t =
-        tables(vocabSize, typeVocabSize, type, maxPositions, position, columns, DType.I8, zeroPoint);
+        tables(
+            vocabSize, typeVocabSize, type, maxPositions, position, columns, DType.I8, zeroPoint);
     try {
       copyCodes(
           word,

@@ -47,8 +47,8 @@ final class NativeWeights {
   }
 
   /**
-   * The type table, then the position table, then the word table: its scales, if it has any, and its rows, whose codes
-   * have the zero point {@code wordZeroPoint}.
+   * The type table, then the position table, then the word table: its scales, if it has any, and
+   * its rows, whose codes have the zero point {@code wordZeroPoint}.
    */
   record Tables(
       int vocabSize,
@@ -85,7 +85,8 @@ final class NativeWeights {
       return bytes(vocabSize, typeVocabSize, maxPositions, columns, wordType);
     }
 
-    static long bytes(int vocabSize, int typeVocabSize, int maxPositions, int columns, DType wordType) {
+    static long bytes(
+        int vocabSize, int typeVocabSize, int maxPositions, int columns, DType wordType) {
       long wordBytes = wordType == DType.F32 ? 4L * columns : 4L + columns;
       return vocabSize * wordBytes + 4L * columns * ((long) typeVocabSize + maxPositions);
     }

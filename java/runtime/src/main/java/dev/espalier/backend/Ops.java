@@ -12,8 +12,8 @@ import dev.espalier.tensor.PackedBatch;
 import dev.espalier.tensor.Tensor;
 
 /**
- * The ops of the forward pass on one backend and workspace: checks every shape, takes room for the result, and hands over
- * to the backend, which trusts. One thread at a time.
+ * The ops of the forward pass on one backend and workspace: checks every shape, takes room for the
+ * result, and hands over to the backend, which trusts. One thread at a time.
  */
 public final class Ops {
   private final Backend backend;
@@ -36,7 +36,10 @@ public final class Ops {
     workspace.reset();
   }
 
-  /** Says which part of which layer the next product is, for the message if it goes wrong; returns this. */
+  /**
+   * Says which part of which layer the next product is, for the message if it goes wrong; returns
+   * this.
+   */
   public Ops at(int layerIndex, String partName) {
     layer = layerIndex;
     part = partName;
@@ -46,10 +49,12 @@ public final class Ops {
   /**
    * {@code layernorm(word[id] + type[type] + position[position])}: [T, H].
    *
-   * @throws InvalidInputException if an id, a token type or a sequence's length is outside its table
+   * @throws InvalidInputException if an id, a token type or a sequence's length is outside its
+   *     table
    */
   public Tensor embedLayerNorm(PackedBatch batch, Embeddings tables, LayerNorm norm) {
-    same("embed_layernorm", "the tables have", tables.columns(), "the norm expects", norm.columns());
+    same(
+        "embed_layernorm", "the tables have", tables.columns(), "the norm expects", norm.columns());
     checkTokens(batch, tables);
     Tensor y = workspace.allocate(batch.tokens(), tables.columns());
     backend.embedLayerNorm(batch, tables, norm, y);
@@ -98,12 +103,19 @@ public final class Ops {
   }
 
   /**
-   * {@code output(activation(intermediate(x)))}: [rows, outputs]; [rows, I] is never whole where the backend fuses.
+   * {@code output(activation(intermediate(x)))}: [rows, outputs]; [rows, I] is never whole where
+   * the backend fuses.
    *
-   * @throws InvalidInputException if a weight is int8 and a value that it is to multiply is not finite
+   * @throws InvalidInputException if a weight is int8 and a value that it is to multiply is not
+   *     finite
    */
   public Tensor feedForward(Tensor x, FeedForward w) {
-    same("feed_forward", "x has", x.columns(), "the intermediate weight expects", w.intermediate().inputs());
+    same(
+        "feed_forward",
+        "x has",
+        x.columns(),
+        "the intermediate weight expects",
+        w.intermediate().inputs());
     same(
         "feed_forward",
         "the intermediate weight gives",
@@ -146,14 +158,23 @@ public final class Ops {
   public Tensor fromArray(float[] values, int rows, int columns) {
     if (values.length != (long) rows * columns) {
       throw new InvalidInputException(
-          "tensor: [" + rows + ", " + columns + "] needs " + (long) rows * columns + " values, got " + values.length);
+          "tensor: ["
+              + rows
+              + ", "
+              + columns
+              + "] needs "
+              + (long) rows * columns
+              + " values, got "
+              + values.length);
     }
     Tensor x = workspace.allocate(rows, columns);
     backend.upload(values, 0, x);
     return x;
   }
 
-  /** Runs an op of int8's, whose input only the op itself looks at; says where if that was refused. */
+  /**
+   * Runs an op of int8's, whose input only the op itself looks at; says where if that was refused.
+   */
   private void located(String op, Runnable body) {
     try {
       body.run();
@@ -169,19 +190,37 @@ public final class Ops {
     for (int b = 0; b < batch.sequences(); b++) {
       if (batch.length(b) > tables.maxPositions()) {
         throw new InvalidInputException(
-            "sequence " + b + " has " + batch.length(b) + " tokens, the model has positions for "
-                + tables.maxPositions() + "; truncate it");
+            "sequence "
+                + b
+                + " has "
+                + batch.length(b)
+                + " tokens, the model has positions for "
+                + tables.maxPositions()
+                + "; truncate it");
       }
       for (int t = batch.offset(b); t < batch.offset(b + 1); t++) {
         if (batch.id(t) < 0 || batch.id(t) >= tables.vocabSize()) {
           throw new InvalidInputException(
-              "sequence " + b + ", position " + batch.position(t) + ": token id " + batch.id(t)
-                  + " is outside the vocabulary of " + tables.vocabSize());
+              "sequence "
+                  + b
+                  + ", position "
+                  + batch.position(t)
+                  + ": token id "
+                  + batch.id(t)
+                  + " is outside the vocabulary of "
+                  + tables.vocabSize());
         }
         if (batch.type(t) < 0 || batch.type(t) >= tables.typeVocabSize()) {
           throw new InvalidInputException(
-              "sequence " + b + ", position " + batch.position(t) + ": token type " + batch.type(t)
-                  + " is outside the model's " + tables.typeVocabSize() + " token types");
+              "sequence "
+                  + b
+                  + ", position "
+                  + batch.position(t)
+                  + ": token type "
+                  + batch.type(t)
+                  + " is outside the model's "
+                  + tables.typeVocabSize()
+                  + " token types");
         }
       }
     }
@@ -196,7 +235,14 @@ public final class Ops {
   private static void sameRows(String op, String name, Tensor x, PackedBatch batch) {
     if (x.rows() != batch.tokens()) {
       throw new InvalidInputException(
-          op + ": " + name + " has " + x.rows() + " rows, the batch has " + batch.tokens() + " tokens");
+          op
+              + ": "
+              + name
+              + " has "
+              + x.rows()
+              + " rows, the batch has "
+              + batch.tokens()
+              + " tokens");
     }
   }
 }

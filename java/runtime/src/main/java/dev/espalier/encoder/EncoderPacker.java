@@ -20,7 +20,10 @@ import java.util.List;
 import java.util.Optional;
 import java.util.SortedSet;
 
-/** Packs an opened model's weights into a backend: names of a checkpoint on one side, an {@link Encoder} on the other. */
+/**
+ * Packs an opened model's weights into a backend: names of a checkpoint on one side, an {@link
+ * Encoder} on the other.
+ */
 public final class EncoderPacker {
   private final ModelConfig config;
   private final Checkpoint weights;
@@ -40,10 +43,11 @@ public final class EncoderPacker {
   }
 
   /**
-   * Packs the encoder and, if the model has one, its pooler, each matrix as it is stored: in fp32, or in int8 with its own
-   * codes. The source stays open and may be closed afterwards.
+   * Packs the encoder and, if the model has one, its pooler, each matrix as it is stored: in fp32,
+   * or in int8 with its own codes. The source stays open and may be closed afterwards.
    *
-   * @throws dev.espalier.ModelFormatException if a tensor is missing, misshapen, not finite or cannot be read
+   * @throws dev.espalier.ModelFormatException if a tensor is missing, misshapen, not finite or
+   *     cannot be read
    */
   public static Encoder pack(ModelSource source, Backend backend) {
     return pack(new EncoderPacker(source, backend, Optional.empty()));
@@ -52,9 +56,10 @@ public final class EncoderPacker {
   /**
    * As {@link #pack(ModelSource, Backend)}, in one type.
    *
-   * @param dtype {@link DType#F32}: what is stored in int8 is widened; or {@link DType#I8}: the linear layers of the
-   *     encoder and the word table are quantized ({@link Int8}) unless they are stored so; norms, position and type tables
-   *     stay fp32, and so does the pooler unless it is stored in int8
+   * @param dtype {@link DType#F32}: what is stored in int8 is widened; or {@link DType#I8}: the
+   *     linear layers of the encoder and the word table are quantized ({@link Int8}) unless they
+   *     are stored so; norms, position and type tables stay fp32, and so does the pooler unless it
+   *     is stored in int8
    */
   public static Encoder pack(ModelSource source, Backend backend, DType dtype) {
     return pack(new EncoderPacker(source, backend, Optional.of(dtype)));
@@ -156,7 +161,8 @@ public final class EncoderPacker {
 
   /** One linear layer, or several of the same input as one: their outputs side by side. */
   private Linear linear(List<String> names, boolean quantizable) {
-    StoredMatrix matrix = new StoredMatrix(weights, names.stream().map(n -> n + ".weight").toList());
+    StoredMatrix matrix =
+        new StoredMatrix(weights, names.stream().map(n -> n + ".weight").toList());
     float[] bias = new float[matrix.rows()];
     int at = 0;
     for (String name : names) {

@@ -8,8 +8,8 @@ import dev.espalier.tensor.Int8;
 import java.util.List;
 
 /**
- * A matrix that a checkpoint stores in fp32 or int8, or several with the same columns, one below the other; read by rows
- * as either. Valid while the checkpoint is open; as thread-safe as it.
+ * A matrix that a checkpoint stores in fp32 or int8, or several with the same columns, one below
+ * the other; read by rows as either. Valid while the checkpoint is open; as thread-safe as it.
  */
 public final class StoredMatrix {
   /** Elements that are converted at a time. */
@@ -23,7 +23,8 @@ public final class StoredMatrix {
   private final int[] starts;
 
   /**
-   * @param names of the parts' tensors, e.g. {@code encoder.layer.0.output.dense.weight}, each [rows, columns]
+   * @param names of the parts' tensors, e.g. {@code encoder.layer.0.output.dense.weight}, each
+   *     [rows, columns]
    */
   public StoredMatrix(Checkpoint weights, List<String> names) {
     this.weights = weights;
@@ -63,31 +64,35 @@ public final class StoredMatrix {
             });
   }
 
-  /** Its rows in int8: stored codes as they are, fp32 rows each quantized when it is read ({@link Int8}). */
+  /**
+   * Its rows in int8: stored codes as they are, fp32 rows each quantized when it is read ({@link
+   * Int8}).
+   */
   public CodeSource codes() {
     int[] zeroPoints = zeroPoints();
-    CodeSource rows = new CodeSource() {
-      @Override
-      public void read(int first, int count, byte[] codes, float[] scales) {
-        eachPart(
-            first,
-            count,
-            (name, from, rows, at) -> {
-              if (EncoderTensors.isInt8(weights, name)) {
-                int n = rows * columns;
-                weights.readCodes(name, (long) from * columns, codes, at * columns, n);
-                weights.read(EncoderTensors.scale(name), from, scales, at, rows);
-              } else {
-                quantize(name, from, rows, codes, scales, at);
-              }
-            });
-      }
+    CodeSource rows =
+        new CodeSource() {
+          @Override
+          public void read(int first, int count, byte[] codes, float[] scales) {
+            eachPart(
+                first,
+                count,
+                (name, from, rows, at) -> {
+                  if (EncoderTensors.isInt8(weights, name)) {
+                    int n = rows * columns;
+                    weights.readCodes(name, (long) from * columns, codes, at * columns, n);
+                    weights.read(EncoderTensors.scale(name), from, scales, at, rows);
+                  } else {
+                    quantize(name, from, rows, codes, scales, at);
+                  }
+                });
+          }
 
-      @Override
-      public int[] zeroPoints() {
-        return zeroPoints;
-      }
-    };
+          @Override
+          public int[] zeroPoints() {
+            return zeroPoints;
+          }
+        };
     return rows.checked(String.join(", ", names));
   }
 
@@ -135,7 +140,10 @@ public final class StoredMatrix {
     }
   }
 
-  /** A piece of one part: its rows {@code from .. from+rows-1} are rows {@code at ..} of what is asked for. */
+  /**
+   * A piece of one part: its rows {@code from .. from+rows-1} are rows {@code at ..} of what is
+   * asked for.
+   */
   private interface Piece {
     void read(String name, int from, int rows, int at);
   }

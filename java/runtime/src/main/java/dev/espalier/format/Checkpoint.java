@@ -33,11 +33,11 @@ public interface Checkpoint extends AutoCloseable {
   void read(String name, long first, float[] target, int offset, int count);
 
   /**
-   * Reads {@code count} elements of an I8 tensor, in row-major order from element {@code first}, into
-   * {@code target[offset..]}.
+   * Reads {@code count} elements of an I8 tensor, in row-major order from element {@code first},
+   * into {@code target[offset..]}.
    *
-   * @throws dev.espalier.ModelFormatException if the tensor is not I8, the range is outside it, or the
-   *     file cannot be read or ends early
+   * @throws dev.espalier.ModelFormatException if the tensor is not I8, the range is outside it, or
+   *     the file cannot be read or ends early
    */
   default void readCodes(String name, long first, byte[] target, int offset, int count) {
     TensorInfo info = info(name);

@@ -14,8 +14,8 @@ import java.util.Set;
  * read last is kept, so that reading it row by row reads the file once. Owns the model's files. Not
  * thread-safe.
  *
- * <p>An int8 matrix {@code W} is presented as I8, with its scales as {@code W_scale} and, where they are not all 0, its
- * zero points as {@code W_zero_point}, one for each row.
+ * <p>An int8 matrix {@code W} is presented as I8, with its scales as {@code W_scale} and, where
+ * they are not all 0, its zero points as {@code W_zero_point}, one for each row.
  */
 public final class OnnxCheckpoint implements Checkpoint {
   private static final String SCALE = "_scale";

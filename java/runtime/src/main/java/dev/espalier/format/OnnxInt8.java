@@ -6,8 +6,9 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * What turns the codes of an int8 matrix into numbers: {@code (code - zero point) * scale}, both given once or for each
- * row of the matrix as presented. Codes and zero points of a U8 matrix are presented less 128.
+ * What turns the codes of an int8 matrix into numbers: {@code (code - zero point) * scale}, both
+ * given once or for each row of the matrix as presented. Codes and zero points of a U8 matrix are
+ * presented less 128.
  */
 public final class OnnxInt8 {
   private final float[] scales;

@@ -160,13 +160,21 @@ public final class OnnxTensor {
       long code = inline[Math.toIntExact(first) + i] - shift;
       if (code != (byte) code) {
         throw new ModelFormatException(
-            where() + ": element " + (first + i) + " is " + inline[(int) first + i] + ", out of range");
+            where()
+                + ": element "
+                + (first + i)
+                + " is "
+                + inline[(int) first + i]
+                + ", out of range");
       }
       target[at + i] = (byte) code;
     }
   }
 
-  /** What {@link #readCodes} takes off every element: 128 for U8, so that codes and zero points keep their distance. */
+  /**
+   * What {@link #readCodes} takes off every element: 128 for U8, so that codes and zero points keep
+   * their distance.
+   */
   public int codeShift() {
     return info.dtype() == DType.U8 ? 128 : 0;
   }

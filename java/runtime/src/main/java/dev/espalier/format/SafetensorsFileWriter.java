@@ -1,10 +1,13 @@
 package dev.espalier.format;
 
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonGenerator;
 import dev.espalier.EspalierException;
 import dev.espalier.tensor.DType;
 import java.io.BufferedOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.io.StringWriter;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
@@ -13,13 +16,11 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Map;
 import java.util.TreeMap;
-import com.fasterxml.jackson.core.JsonFactory;
-import com.fasterxml.jackson.core.JsonGenerator;
-import java.io.StringWriter;
 
 /**
- * Writes a checkpoint as one {@code .safetensors} file: I8 tensors as they are, floating-point ones as F32. Tensors are
- * ordered by type and name, so that every one begins where its elements may, and equal checkpoints give equal files.
+ * Writes a checkpoint as one {@code .safetensors} file: I8 tensors as they are, floating-point ones
+ * as F32. Tensors are ordered by type and name, so that every one begins where its elements may,
+ * and equal checkpoints give equal files.
  *
  * @see <a href="https://github.com/huggingface/safetensors#format">the format</a>
  */
@@ -33,7 +34,8 @@ public final class SafetensorsFileWriter {
 
   /**
    * @param file must not exist
-   * @throws EspalierException if the file cannot be written, or a tensor is neither I8 nor of floating point
+   * @throws EspalierException if the file cannot be written, or a tensor is neither I8 nor of
+   *     floating point
    */
   public static void write(Checkpoint tensors, Path file) {
     Map<String, TensorInfo> ordered = new TreeMap<>();

@@ -55,8 +55,7 @@ record StoredTensor(TensorInfo info, SourceFile file, long offset) {
   /** As {@link Checkpoint#readCodes}. */
   void readCodes(long first, byte[] target, int at, int count) {
     if (info.dtype() != DType.I8) {
-      throw new ModelFormatException(
-          where() + " has dtype " + info.dtype() + ", I8 was expected");
+      throw new ModelFormatException(where() + " has dtype " + info.dtype() + ", I8 was expected");
     }
     readBytes(first, target, at, count);
   }

@@ -111,7 +111,10 @@ final class ConfigReader {
       Int8Format.check(json);
     } else if (!type.equals("bert")) {
       throw new UnsupportedModelException(
-          label + ": model_type \"" + type + "\" is not implemented; only \"bert\" and \"espalier_bert\" are");
+          label
+              + ": model_type \""
+              + type
+              + "\" is not implemented; only \"bert\" and \"espalier_bert\" are");
     }
   }
 

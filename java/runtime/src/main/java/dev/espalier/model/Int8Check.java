@@ -8,7 +8,10 @@ import dev.espalier.tensor.DType;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Checks what belongs to a matrix that is stored in int8: a positive scale a row and, perhaps, a zero point a row. */
+/**
+ * Checks what belongs to a matrix that is stored in int8: a positive scale a row and, perhaps, a
+ * zero point a row.
+ */
 final class Int8Check {
   private Int8Check() {}
 
@@ -21,7 +24,11 @@ final class Int8Check {
     String scale = EncoderTensors.scale(weight);
     if (!weights.contains(scale)) {
       throw new ModelFormatException(
-          weights.info(weight).source() + ": tensor " + weight + " is I8, but there is no " + scale);
+          weights.info(weight).source()
+              + ": tensor "
+              + weight
+              + " is I8, but there is no "
+              + scale);
     }
     checkInfo(weights.info(scale), DType.F32, rows, weight);
     checkScales(weights, scale, rows);

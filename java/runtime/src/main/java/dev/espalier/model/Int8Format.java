@@ -7,8 +7,9 @@ import java.util.Iterator;
 import java.util.Set;
 
 /**
- * The {@code "espalier"} object of a {@code config.json} with {@code "model_type": "espalier_bert"}: what the directory
- * has that transformers cannot express. Today that is int8 matrices; docs/FORMAT.md tells the layout.
+ * The {@code "espalier"} object of a {@code config.json} with {@code "model_type":
+ * "espalier_bert"}: what the directory has that transformers cannot express. Today that is int8
+ * matrices; docs/FORMAT.md tells the layout.
  */
 final class Int8Format {
   /** The model type that makes other readers refuse. */
@@ -17,7 +18,10 @@ final class Int8Format {
   static final int VERSION = 1;
   static final String DTYPE = "int8";
 
-  /** int8 codes with a scale a row of each weight; activations symmetric int8, one scale a token, found as they come. */
+  /**
+   * int8 codes with a scale a row of each weight; activations symmetric int8, one scale a token,
+   * found as they come.
+   */
   static final String SCHEME = "w8-per-row-a8-per-token";
 
   private static final Set<String> FIELDS = Set.of("format", "dtype", "scheme");
@@ -29,7 +33,10 @@ final class Int8Format {
     return MODEL_TYPE.equals(config.string("model_type", null));
   }
 
-  /** Refuses an {@code "espalier"} object of another version or with anything that is not implemented. */
+  /**
+   * Refuses an {@code "espalier"} object of another version or with anything that is not
+   * implemented.
+   */
   static void check(JsonFields config) {
     JsonNode node = config.raw("espalier");
     if (node == null) {
@@ -41,13 +48,21 @@ final class Int8Format {
       String name = names.next();
       if (!FIELDS.contains(name)) {
         throw new UnsupportedModelException(
-            json.label() + ": " + name + " is not implemented; a newer Espalier may have written it");
+            json.label()
+                + ": "
+                + name
+                + " is not implemented; a newer Espalier may have written it");
       }
     }
     int version = json.integer("format", 1, Integer.MAX_VALUE);
     if (version != VERSION) {
       throw new UnsupportedModelException(
-          json.label() + ": format " + version + " is newer than " + VERSION + ", which is known here");
+          json.label()
+              + ": format "
+              + version
+              + " is newer than "
+              + VERSION
+              + ", which is known here");
     }
     expect(json, "dtype", DTYPE);
     expect(json, "scheme", SCHEME);
@@ -57,8 +72,14 @@ final class Int8Format {
     String value = json.string(field, null);
     if (!only.equals(value)) {
       throw new UnsupportedModelException(
-          json.label() + ": " + field + " " + (value == null ? "is missing" : "\"" + value + "\"")
-              + "; only \"" + only + "\" is implemented");
+          json.label()
+              + ": "
+              + field
+              + " "
+              + (value == null ? "is missing" : "\"" + value + "\"")
+              + "; only \""
+              + only
+              + "\" is implemented");
     }
   }
 }

@@ -42,7 +42,8 @@ public record ModelSource(
   public long parameters() {
     return weights.names().stream()
         .filter(n -> !EncoderTensors.belongsToCodes(n))
-        .mapToLong(n -> weights.info(n).elements()).sum();
+        .mapToLong(n -> weights.info(n).elements())
+        .sum();
   }
 
   /** The size of all tensors in bytes, as they are stored. */

@@ -20,9 +20,10 @@ import java.util.Optional;
 import java.util.TreeMap;
 
 /**
- * Writes a model as a Hugging Face directory: {@code config.json}, {@code model.safetensors}, its tokenizer files and,
- * where it has embedding settings, what sentence-transformers keeps them in. A model with int8 matrices gets {@code
- * "model_type": "espalier_bert"}, so that other readers refuse it (docs/FORMAT.md).
+ * Writes a model as a Hugging Face directory: {@code config.json}, {@code model.safetensors}, its
+ * tokenizer files and, where it has embedding settings, what sentence-transformers keeps them in. A
+ * model with int8 matrices gets {@code "model_type": "espalier_bert"}, so that other readers refuse
+ * it (docs/FORMAT.md).
  */
 public final class ModelWriter {
   private static final String[] MODULES = {"Transformer", "Pooling", "Normalize"};
@@ -49,7 +50,8 @@ public final class ModelWriter {
   }
 
   /**
-   * Writes the model into a directory beside {@code directory} and renames that: what is there is complete.
+   * Writes the model into a directory beside {@code directory} and renames that: what is there is
+   * complete.
    *
    * @param directory must not exist, or be empty
    * @throws InvalidInputException if it is not
@@ -63,7 +65,8 @@ public final class ModelWriter {
       Files.createDirectories(target.getParent());
       temporary =
           Files.createDirectory(
-              target.resolveSibling("." + target.getFileName() + "." + ProcessHandle.current().pid() + ".tmp"));
+              target.resolveSibling(
+                  "." + target.getFileName() + "." + ProcessHandle.current().pid() + ".tmp"));
       fill(model, temporary);
       // Renaming replaces an empty directory, and fails where somebody has put something into it.
       Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
@@ -124,8 +127,7 @@ public final class ModelWriter {
   private static void config(ModelSource model, JsonGenerator j) throws IOException {
     ModelConfig c = model.config();
     boolean int8 =
-        model.weights().names().stream()
-            .anyMatch(n -> EncoderTensors.isInt8(model.weights(), n));
+        model.weights().names().stream().anyMatch(n -> EncoderTensors.isInt8(model.weights(), n));
     j.writeArrayFieldStart("architectures");
     for (String name : c.architectures()) {
       j.writeString(name);

@@ -65,7 +65,9 @@ record OnnxEmbeddings(OnnxNorm norm, Weight words, Weight positions, Weight type
         norm, tables.get("word"), tables.get("position"), tables.get("token type"));
   }
 
-  /** The Gather that gives {@code term}, which may be dequantized behind it; null if there is none. */
+  /**
+   * The Gather that gives {@code term}, which may be dequantized behind it; null if there is none.
+   */
   private static OnnxNode gather(OnnxGraph graph, String term) {
     OnnxNode dequantize = graph.node(term, "DequantizeLinear");
     return graph.node(dequantize == null ? term : dequantize.input(0), "Gather");

@@ -6,7 +6,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * A linear layer in a graph: MatMul and Add, or Gemm, or MatMulInteger between its quantizations and Add.
+ * A linear layer in a graph: MatMul and Add, or Gemm, or MatMulInteger between its quantizations
+ * and Add.
  *
  * @param input the value it is applied to, copies seen through
  * @param weight [out, in]
@@ -30,8 +31,7 @@ record OnnxLinear(String input, Weight weight, Weight bias) {
     List<String> others = new ArrayList<>();
     for (String term : terms) {
       OnnxNode n = graph.node(term);
-      OnnxQuantized.Product quantized =
-          weight == null ? OnnxQuantized.product(graph, term) : null;
+      OnnxQuantized.Product quantized = weight == null ? OnnxQuantized.product(graph, term) : null;
       if (quantized != null) {
         input = quantized.input();
         weight = quantized.weight();

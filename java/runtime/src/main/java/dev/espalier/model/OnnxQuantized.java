@@ -9,8 +9,9 @@ import java.util.List;
 import java.util.Set;
 
 /**
- * The int8 pieces of a graph as dynamic quantization leaves them: DynamicQuantizeLinear and MatMulInteger in a MatMul's
- * place, DequantizeLinear behind or before an embedding's Gather. Codes, scales and zero points are kept as they are.
+ * The int8 pieces of a graph as dynamic quantization leaves them: DynamicQuantizeLinear and
+ * MatMulInteger in a MatMul's place, DequantizeLinear behind or before an embedding's Gather.
+ * Codes, scales and zero points are kept as they are.
  */
 final class OnnxQuantized {
   /** What may quantize or dequantize in a graph; every one must be found in its place. */
@@ -26,7 +27,9 @@ final class OnnxQuantized {
           n.op().contains("Quantize") || n.op().contains("Integer") || n.op().startsWith("QLinear");
       if (quantized && !(n.domain().isEmpty() && KNOWN.contains(n.op()))) {
         throw graph.unsupported(
-            n.label() + ": of quantized models those with " + KNOWN.stream().sorted().toList()
+            n.label()
+                + ": of quantized models those with "
+                + KNOWN.stream().sorted().toList()
                 + " are read (ONNX Runtime's quantize_dynamic)");
       }
     }
@@ -41,8 +44,8 @@ final class OnnxQuantized {
   record Product(String input, Weight weight) {}
 
   /**
-   * {@code Cast(MatMulInteger(quantized x, W, zero point of x, zero point of W)) * (scale of x * scale of W)}, in any
-   * order; null if {@code value} is no product with a MatMulInteger.
+   * {@code Cast(MatMulInteger(quantized x, W, zero point of x, zero point of W)) * (scale of x *
+   * scale of W)}, in any order; null if {@code value} is no product with a MatMulInteger.
    */
   static Product product(OnnxGraph graph, String value) {
     OnnxNode top = graph.node(value, "Mul");
@@ -51,7 +54,10 @@ final class OnnxQuantized {
     }
     List<String> factors = new ArrayList<>(graph.product(value).factors());
     String accumulator =
-        factors.stream().filter(f -> graph.node(f, "MatMulInteger") != null).findFirst().orElse(null);
+        factors.stream()
+            .filter(f -> graph.node(f, "MatMulInteger") != null)
+            .findFirst()
+            .orElse(null);
     if (accumulator == null) {
       return null;
     }
@@ -93,7 +99,10 @@ final class OnnxQuantized {
     return scale;
   }
 
-  /** The table behind {@code DequantizeLinear(Gather(table, index))} or {@code Gather(DequantizeLinear(table), index)}. */
+  /**
+   * The table behind {@code DequantizeLinear(Gather(table, index))} or {@code
+   * Gather(DequantizeLinear(table), index)}.
+   */
   static Weight table(OnnxGraph graph, OnnxNode dequantize, OnnxTensor codes) {
     OnnxTensor scale = graph.constant(dequantize.input(1));
     if (scale == null) {
@@ -116,10 +125,17 @@ final class OnnxQuantized {
   }
 
   private static Weight weight(
-      OnnxGraph graph, OnnxTensor codes, boolean transposed, OnnxTensor scale, OnnxTensor zeroPoint) {
+      OnnxGraph graph,
+      OnnxTensor codes,
+      boolean transposed,
+      OnnxTensor scale,
+      OnnxTensor zeroPoint) {
     if (!isInt8(codes)) {
       throw graph.unsupported(
-          "constant " + codes.info().name() + ": quantized to " + codes.info().dtype()
+          "constant "
+              + codes.info().name()
+              + ": quantized to "
+              + codes.info().dtype()
               + "; I8 and U8 are known");
     }
     int rows = codes.info().shape().get(transposed ? 1 : 0);

@@ -12,11 +12,15 @@ import java.util.Optional;
  * @param instructionSet for the cpu backend; empty for the best that this machine has
  * @param threads that compute at any time; 0 for one per processor
  * @param batchTokens the token budget of one forward pass; a longer sequence goes alone
- * @param dtype of the encoder's linear layers and word table: {@link DType#F32}, or {@link DType#I8} to quantize at load
- *     what is not stored so; empty for each as it is stored
+ * @param dtype of the encoder's linear layers and word table: {@link DType#F32}, or {@link
+ *     DType#I8} to quantize at load what is not stored so; empty for each as it is stored
  */
 public record ModelOptions(
-    String backend, Optional<InstructionSet> instructionSet, int threads, int batchTokens, Optional<DType> dtype) {
+    String backend,
+    Optional<InstructionSet> instructionSet,
+    int threads,
+    int batchTokens,
+    Optional<DType> dtype) {
   /** Tokens of one forward pass unless told otherwise. */
   public static final int DEFAULT_BATCH_TOKENS = 2048;
 
@@ -29,7 +33,8 @@ public record ModelOptions(
       throw new InvalidInputException("threads must be at least 1 (or 0 for all), got " + threads);
     }
     if (dtype.isPresent() && dtype.get() != DType.F32 && dtype.get() != DType.I8) {
-      throw new InvalidInputException("dtype " + dtype.get() + " is not implemented; known are F32 and I8");
+      throw new InvalidInputException(
+          "dtype " + dtype.get() + " is not implemented; known are F32 and I8");
     }
     if (batchTokens < 1) {
       throw new InvalidInputException("batch tokens must be at least 1, got " + batchTokens);

@@ -114,16 +114,19 @@ class GoldenTest {
           new ParityBackend(
               backend,
               c -> {
-                checks[0] += c.op() == OpKind.LINEAR_INT8 || c.op() == OpKind.FEED_FORWARD_INT8 ? 1 : 0;
+                checks[0] +=
+                    c.op() == OpKind.LINEAR_INT8 || c.op() == OpKind.FEED_FORWARD_INT8 ? 1 : 0;
                 c.violation().ifPresent(violations::add);
               });
       for (Path directory : Shared.goldens()) {
         opByOp(directory, directory.getFileName().toString(), DType.I8, parity);
       }
     }
-    System.out.printf("int8 ops inside the goldens on %-15s %5d comparisons, all equal%n", subject, checks[0]);
+    System.out.printf(
+        "int8 ops inside the goldens on %-15s %5d comparisons, all equal%n", subject, checks[0]);
     assertEquals(List.of(), violations);
-    assertTrue(checks[0] >= 4 * Shared.goldens().size(), () -> "only " + checks[0] + " comparisons");
+    assertTrue(
+        checks[0] >= 4 * Shared.goldens().size(), () -> "only " + checks[0] + " comparisons");
   }
 
   private static void opByOp(Path directory, String name, DType dtype, ParityBackend parity) {

@@ -30,7 +30,10 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** What int8 promises of every backend: equal codes, scales and accumulators, honest errors, small weights. */
+/**
+ * What int8 promises of every backend: equal codes, scales and accumulators, honest errors, small
+ * weights.
+ */
 class Int8Test {
   private static final long SEED = Long.getLong("espalier.seed", 3_000);
 
@@ -90,7 +93,8 @@ class Int8Test {
     byte[] codes = new byte[count];
     boolean oneSign = random.onceIn(2);
     for (int i = 0; i < count; i++) {
-      codes[i] = (byte) (extreme ? (oneSign || i % 2 == 0 ? -least : 127) : random.between(-least, 127));
+      codes[i] =
+          (byte) (extreme ? (oneSign || i % 2 == 0 ? -least : 127) : random.between(-least, 127));
     }
     return codes;
   }
@@ -101,7 +105,8 @@ class Int8Test {
     return result[0];
   }
 
-  private static void onTensor(Backend backend, float[] x, int rows, int columns, Consumer<Tensor> body) {
+  private static void onTensor(
+      Backend backend, float[] x, int rows, int columns, Consumer<Tensor> body) {
     WorkspacePlan plan = WorkspacePlan.of(backend, ops -> ops.fromArray(x, rows, columns));
     try (Workspace workspace = backend.workspace(plan)) {
       body.accept(new Ops(backend, workspace).fromArray(x, rows, columns));
@@ -122,8 +127,11 @@ class Int8Test {
     byte[] codes = {127, -128, 5, 7, -9, 11};
     float[] bias = {0.25f, -3};
     try (Backend backend = subject.open(1);
-        Linear w = backend.int8Linear(2, 3, CodeSource.of("w", codes, new float[] {1, 2}, 2, 3), bias)) {
-      float[] y = OpRunner.run(backend, ops -> ops.toArray(ops.linear(ops.fromArray(new float[3], 1, 3), w)));
+        Linear w =
+            backend.int8Linear(2, 3, CodeSource.of("w", codes, new float[] {1, 2}, 2, 3), bias)) {
+      float[] y =
+          OpRunner.run(
+              backend, ops -> ops.toArray(ops.linear(ops.fromArray(new float[3], 1, 3), w)));
       assertArrayEquals(bits(bias), bits(y));
     }
   }
@@ -150,7 +158,8 @@ class Int8Test {
           };
       InvalidInputException e =
           assertThrows(InvalidInputException.class, () -> encoder.forward(ops, batch, poison));
-      assertEquals("layer 2, query, key, value: row 1 of x has a value that is not finite", e.getMessage());
+      assertEquals(
+          "layer 2, query, key, value: row 1 of x has a value that is not finite", e.getMessage());
       ops.reset();
       for (float v : ops.toArray(encoder.forward(ops, batch, EncoderObserver.NONE))) {
         assertTrue(Float.isFinite(v));
@@ -164,14 +173,19 @@ class Int8Test {
     for (float bad : new float[] {0, -0f, -1, Float.NaN, Float.POSITIVE_INFINITY}) {
       ModelFormatException e =
           assertThrows(
-              ModelFormatException.class, () -> CodeSource.of("some.weight", codes, new float[] {1, bad}, 2, 3));
-      assertTrue(e.getMessage().contains("some.weight: the int8 scale of row 1 is " + bad), e::getMessage);
+              ModelFormatException.class,
+              () -> CodeSource.of("some.weight", codes, new float[] {1, bad}, 2, 3));
+      assertTrue(
+          e.getMessage().contains("some.weight: the int8 scale of row 1 is " + bad), e::getMessage);
       CodeSource lazy = (first, count, target, scales) -> Arrays.fill(scales, bad);
       assertThrows(
-          ModelFormatException.class, () -> lazy.checked("w").read(0, 1, new byte[3], new float[1]));
+          ModelFormatException.class,
+          () -> lazy.checked("w").read(0, 1, new byte[3], new float[1]));
     }
-    assertThrows(ModelFormatException.class, () -> CodeSource.of("w", codes, new float[] {1}, 2, 3));
-    assertThrows(ModelFormatException.class, () -> CodeSource.of("w", codes, new float[] {1, 1}, 2, 2));
+    assertThrows(
+        ModelFormatException.class, () -> CodeSource.of("w", codes, new float[] {1}, 2, 3));
+    assertThrows(
+        ModelFormatException.class, () -> CodeSource.of("w", codes, new float[] {1, 1}, 2, 2));
   }
 
   @ParameterizedTest
@@ -188,7 +202,10 @@ class Int8Test {
     }
   }
 
-  /** Small random networks lose more than trained ones do; the figures are printed, the floor is far below them. */
+  /**
+   * Small random networks lose more than trained ones do; the figures are printed, the floor is far
+   * below them.
+   */
   @ParameterizedTest
   @MethodSource("dev.espalier.parity.Subject#all")
   void wholeModelsPointWhereFp32Does(Subject subject) {
@@ -208,7 +225,12 @@ class Int8Test {
           for (int b = 0; b < batch.sequences(); b++) {
             for (int s = 0; s < batch.length(b); s++) {
               double cosine =
-                  cosine(expected, (b * fixture.paddedLength() + s) * h, actual, (batch.offset(b) + s) * h, h);
+                  cosine(
+                      expected,
+                      (b * fixture.paddedLength() + s) * h,
+                      actual,
+                      (batch.offset(b) + s) * h,
+                      h);
               least = Math.min(least, cosine);
               sum += cosine;
             }
