@@ -1,5 +1,5 @@
-# Sourced by compare, texts and ops: `build` makes target/classpath where that is missing or a source is newer, and sets
-# `java` and `classpath`.
+# Sourced by compare, texts and ops: `build` makes target/classpath where that is missing or a source is newer, sets
+# `java` and exports the environment that all peers run in.
 bench=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 root=$(cd "$bench/../.." && pwd -P)
 java=${JAVA_HOME:+$JAVA_HOME/bin/}java
@@ -25,5 +25,9 @@ build() {
     fi
     mv "$bench/target/built.new" "$bench/target/built" || exit 1
   fi
-  classpath=$bench/target/classes:$(cat "$bench/target/classpath")
+  # Not as an option: ONNX Runtime's telemetry runs a recursive regular expression over the command line, and overflows
+  # the stack of the calling thread where that is a few thousand characters long.
+  CLASSPATH=$bench/target/classes:$(cat "$bench/target/classpath")
+  # Nobody measures with another's telemetry in the background, or waits for a network.
+  export CLASSPATH ORT_DISABLE_TELEMETRY=1 OPT_OUT_TRACKING=true RUST_FLAVOR=cpu
 }

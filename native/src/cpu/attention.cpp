@@ -63,6 +63,7 @@ struct ContextSink {
   int64_t columns;  // from the panel's first one on
   const float* inverse;
 
+  ESP_INLINE bool resumes() const { return false; }
   ESP_INLINE Vector begin(int, int) const { return splat(0.0f); }
   ESP_INLINE void end(int row, int vector, Vector sum) const {
     if (row >= rows) return;

@@ -43,6 +43,7 @@ struct ScoreSink {
   int64_t rows;
   float scale;
 
+  ESP_INLINE bool resumes() const { return false; }
   ESP_INLINE Vector begin(int, int) const { return splat(0.0f); }
   ESP_INLINE void end(int row, int vector, Vector sum) const {
     store_packed(out, rows, row, vector * kLanes, sum * splat(scale));

@@ -12,19 +12,51 @@ namespace espalier {
 namespace ESP_ISA_NS {
 
 void pack_rows(const float* x, int64_t pitch, int64_t rows, int64_t k, int64_t height, float* packed) {
+  // A row at a time: its reads are a stream that the processor sees coming.
   const int64_t whole = k / kChunk * kChunk;
-  for (int64_t column = 0; column < whole; column += kChunk) {
-    for (int64_t r = 0; r < rows; ++r) {
-      __builtin_memcpy(packed + r * kChunk, x + r * pitch + column, kChunk * sizeof(float));
+  const int64_t step = height * kChunk;
+  for (int64_t r = 0; r < rows; ++r) {
+    const float* from = x + r * pitch;
+    float* to = packed + r * kChunk;
+    for (int64_t column = 0; column < whole; column += kChunk, to += step) {
+      __builtin_memcpy(to, from + column, kChunk * sizeof(float));
     }
-    for (int64_t i = rows * kChunk; i < height * kChunk; ++i) packed[i] = 0.0f;
-    packed += height * kChunk;
+    if (whole == k) continue;
+    for (int64_t i = 0; i < kChunk; ++i) to[i] = whole + i < k ? from[whole + i] : 0.0f;
   }
-  if (whole == k) return;
-  for (int64_t r = 0; r < height; ++r) {
-    for (int64_t i = 0; i < kChunk; ++i) {
-      packed[r * kChunk + i] = r < rows && whole + i < k ? x[r * pitch + whole + i] : 0.0f;
+  for (int64_t r = rows; r < height; ++r) {
+    float* to = packed + r * kChunk;
+    for (int64_t column = 0; column < k; column += kChunk, to += step) {
+      for (int64_t i = 0; i < kChunk; ++i) to[i] = 0.0f;
     }
+  }
+}
+
+void row_tile(int64_t rows, const float* a, const float* b, int64_t k, float* y, int64_t pitch, int64_t columns,
+              const float* bias, bool first, bool last) {
+  // y's lines are fetched while the sums are made, so that the stores at the end need not wait for them.
+  for (int64_t r = 0; r < rows; ++r) {
+    for (int64_t c = 0; c < columns; c += 16) __builtin_prefetch(y + r * pitch + c, 1);
+  }
+  float edge[kRows * kPanel];
+  float* out = y;
+  int64_t out_pitch = pitch;
+  if (columns < kPanel) {
+    // The last panel of an odd width: by way of a whole one.
+    out = edge;
+    out_pitch = kPanel;
+    for (int64_t r = 0; r < rows && !first; ++r) {
+      for (int64_t c = 0; c < kPanel; ++c) edge[r * kPanel + c] = c < columns ? y[r * pitch + c] : 0.0f;
+    }
+  }
+  if (last) {
+    tile(rows, a, b, k, RowSink<true>{out, out_pitch, bias, !first});
+  } else {
+    tile(rows, a, b, k, RowSink<false>{out, out_pitch, bias, !first});
+  }
+  if (out == y) return;
+  for (int64_t r = 0; r < rows; ++r) {
+    for (int64_t c = 0; c < columns; ++c) y[r * pitch + c] = edge[r * kPanel + c];
   }
 }
 
@@ -46,6 +78,28 @@ namespace {
 
 constexpr int64_t kBlockTiles = ESP_ISA >= 2 ? 8 : 16;  // tiles of a row block at most
 constexpr int64_t kDepth = 512;                         // columns of x packed at a time at most
+
+// Brings a part of x that will be packed later into the second-level cache, a few lines at a time between two tiles.
+class Ahead {
+ public:
+  Ahead(const float* x, int64_t pitch, int64_t rows, int64_t columns, int64_t calls)
+      : row_(x), pitch_(pitch), rows_(rows), columns_(columns), step_(ceil_div(rows * ceil_div(columns, 16), calls)) {}
+  void fetch_some() {
+    for (int64_t i = 0; i < step_ && rows_ > 0; ++i) {
+      __builtin_prefetch(row_ + column_, 0, 2);
+      column_ += 16;
+      if (column_ < columns_) continue;
+      column_ = 0;
+      row_ += pitch_;
+      --rows_;
+    }
+  }
+
+ private:
+  const float* row_;
+  int64_t pitch_, rows_, columns_, step_;
+  int64_t column_ = 0;
+};
 
 }  // namespace
 
@@ -81,13 +135,21 @@ void linear(Call& call, const float* x, int64_t x_pitch, int64_t rows, const Wei
         pack_rows(x + (first_row + cut.begin(t)) * x_pitch + begin, x_pitch, cut.height(t), length, cut.height(t),
                   packed + cut.begin(t) * packed_length);
       }
+      // What comes next: the block's next stretch of x, or the block that this thread will probably claim.
+      const bool same_block = begin + length < k;
+      const int64_t next = same_block ? block : block + (groups == 1 ? threads : 1);
+      const int64_t next_row = next < blocks ? next * rows / blocks : 0;
+      Ahead ahead(x + next_row * x_pitch + (same_block ? begin + length : 0), x_pitch,
+                  next < blocks ? (next + 1) * rows / blocks - next_row : 0, least(depth, k),
+                  cut.tiles * (last_panel - first_panel));
       for (int64_t p = first_panel; p < last_panel; ++p) {
         const float* panel = weight.packed + (p * k + begin) * kPanel;
-        RowSink sink{nullptr, y_pitch, least(kPanel, weight.n - p * kPanel),
-                     begin + length == k ? weight.bias + p * kPanel : nullptr, begin != 0};
+        const int64_t columns = least(kPanel, weight.n - p * kPanel);
         for (int64_t t = 0; t < cut.tiles; ++t) {
-          sink.y = y + (first_row + cut.begin(t)) * y_pitch + p * kPanel;
-          tile(cut.height(t), packed + cut.begin(t) * packed_length, panel, length, sink);
+          row_tile(cut.height(t), packed + cut.begin(t) * packed_length, panel, length,
+                   y + (first_row + cut.begin(t)) * y_pitch + p * kPanel, y_pitch, columns, weight.bias + p * kPanel,
+                   begin == 0, begin + length == k);
+          ahead.fetch_some();
         }
       }
     }

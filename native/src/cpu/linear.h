@@ -6,7 +6,8 @@
 // k = 0..K-1, started at 0, whatever R is and wherever the chain is interrupted: so a row's result does not depend on
 // the rows around it. What happens to the sums is up to a sink:
 //
-//   Vector begin(int row, int vector) const    where the chain starts (0, or the sum so far)
+//   bool resumes() const                       whether the chain goes on from begin() instead of starting at 0
+//   Vector begin(int row, int vector) const
 //   void end(int row, int vector, Vector sum) const
 #ifndef ESPALIER_CPU_LINEAR_H
 #define ESPALIER_CPU_LINEAR_H
@@ -20,10 +21,18 @@ namespace ESP_ISA_NS {
 template <int R, class Sink>
 void tile(const float* a, const float* b, int64_t k, const Sink& sink) {
   Vector sum[R][kVectors];
+  if (sink.resumes()) {
 #pragma GCC unroll 16
-  for (int r = 0; r < R; ++r) {
+    for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 4
-    for (int v = 0; v < kVectors; ++v) sum[r][v] = sink.begin(r, v);
+      for (int v = 0; v < kVectors; ++v) sum[r][v] = sink.begin(r, v);
+    }
+  } else {
+#pragma GCC unroll 16
+    for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 4
+      for (int v = 0; v < kVectors; ++v) sum[r][v] = splat(0.0f);
+    }
   }
   for (int64_t chunk = k / kChunk; chunk > 0; --chunk) {
 #pragma GCC unroll 8
@@ -86,33 +95,25 @@ ESP_INLINE void tile(int64_t rows, const float* a, const float* b, int64_t k, co
   }
 }
 
-// y[r, column + lane] (+)= sum, then + bias. Columns beyond `columns` of the panel are not touched.
+// y[r, lane] = sum so far, or the whole sum + bias: a whole panel of y.
+template <bool kLast>
 struct RowSink {
   float* y;  // the tile's first output
   int64_t pitch;
-  int64_t columns;    // of this panel that exist, at most kPanel
-  const float* bias;  // of this panel; null while the chain is to be continued
+  const float* bias;  // of this panel; only looked at when the chain ends here
   bool resume;        // y holds the sums so far
 
-  ESP_INLINE Vector begin(int row, int vector) const {
-    if (!resume) return splat(0.0f);
-    const float* p = y + row * pitch + vector * kLanes;
-    if (columns == kPanel) return load(p);
-    const int64_t left = columns - vector * kLanes;
-    return left >= kLanes ? load(p) : left > 0 ? load(p, first_lanes(left)) : splat(0.0f);
-  }
+  ESP_INLINE bool resumes() const { return resume; }
+  ESP_INLINE Vector begin(int row, int vector) const { return load(y + row * pitch + vector * kLanes); }
   ESP_INLINE void end(int row, int vector, Vector sum) const {
-    float* p = y + row * pitch + vector * kLanes;
-    if (bias != nullptr) sum = sum + load(bias + vector * kLanes);
-    if (columns == kPanel) return store(p, sum);
-    const int64_t left = columns - vector * kLanes;
-    if (left >= kLanes) {
-      store(p, sum);
-    } else if (left > 0) {
-      store(p, sum, first_lanes(left));
-    }
+    if constexpr (kLast) sum = sum + load(bias + vector * kLanes);
+    store(y + row * pitch + vector * kLanes, sum);
   }
 };
+
+// A stretch of the chains of a row tile's outputs in one panel, into y; `columns` of the panel exist.
+void row_tile(int64_t rows, const float* a, const float* b, int64_t k, float* y, int64_t pitch, int64_t columns,
+              const float* bias, bool first, bool last);
 
 // One vector of row `row` of a packed row tile of R rows, at a column that is a multiple of kLanes.
 ESP_INLINE void store_packed(float* p, int64_t rows, int64_t row, int64_t column, Vector v) {
@@ -131,6 +132,7 @@ struct PackedSink {
   int64_t rows;
   const float* bias;
 
+  ESP_INLINE bool resumes() const { return false; }
   ESP_INLINE Vector begin(int, int) const { return splat(0.0f); }
   ESP_INLINE void end(int row, int vector, Vector sum) const {
     store_packed(out, rows, row, vector * kLanes, sum + load(bias + vector * kLanes));

@@ -88,6 +88,11 @@ final class Console {
     return errTerminal && !"dumb".equals(System.getenv("TERM"));
   }
 
+  /** Whether standard output is a terminal, which a progress line would tear. */
+  boolean outIsTerminal() {
+    return outTerminal;
+  }
+
   /** Whether standard output is a terminal that colours are welcome on. */
   boolean showsColour() {
     String noColour = System.getenv("NO_COLOR");

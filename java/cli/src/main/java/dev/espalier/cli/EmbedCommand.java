@@ -37,10 +37,15 @@ import picocli.CommandLine.Spec;
 final class EmbedCommand implements Callable<Integer> {
   static final String SUMMARY = "Turns texts into vectors.";
 
-  /** Texts that are embedded in one call: they and their vectors are what memory holds. */
-  private static final int CHUNK_TEXTS = 1024;
+  /** Most texts that are embedded in one call: they and their vectors are what memory holds. */
+  private static final int MOST_TEXTS = 1024;
 
-  private static final int CHUNK_CHARACTERS = 1 << 19;
+  private static final int MOST_CHARACTERS = 1 << 19;
+
+  /** Calls begin with few texts and double while they are shorter than this, so that output and progress flow. */
+  private static final long CALL_NANOS = 500_000_000;
+
+  private static final int FIRST_TEXTS = 64;
 
   private final Console console;
 
@@ -162,6 +167,9 @@ final class EmbedCommand implements Callable<Integer> {
         Progress progress = Progress.start(console, "loading");
         EmbedArgs.Loaded loaded = embed.load(console, progress);
         VectorSink sink = sink(file, loaded.embedder().dimensions())) {
+      if (file == null && console.outIsTerminal()) {
+        progress.close();
+      }
       progress.now("embedding");
       stream(source, total, loaded.embedder(), sink, progress);
       sink.finish();
@@ -183,11 +191,16 @@ final class EmbedCommand implements Callable<Integer> {
     float[] vectors = new float[0];
     List<String> chunk = new ArrayList<>();
     long count = 0;
-    while (fill(chunk, source)) {
+    int most = FIRST_TEXTS;
+    while (fill(chunk, source, most)) {
+      long started = System.nanoTime();
       if (vectors.length < chunk.size() * h) {
         vectors = new float[chunk.size() * h];
       }
       embedder.embed(chunk, vectors, 0);
+      if (System.nanoTime() - started < CALL_NANOS) {
+        most = Math.min(MOST_TEXTS, 2 * most);
+      }
       for (int i = 0; i < chunk.size(); i++) {
         sink.accept(chunk.get(i), vectors, i * h);
       }
@@ -201,11 +214,11 @@ final class EmbedCommand implements Callable<Integer> {
    * Takes texts until there are enough of them, or until the next one would have to be waited for: whoever writes a line
    * into a pipe and waits for its vector gets it.
    */
-  private static boolean fill(List<String> chunk, Source source) {
+  private static boolean fill(List<String> chunk, Source source, int most) {
     chunk.clear();
     int characters = 0;
-    while (chunk.size() < CHUNK_TEXTS
-        && characters < CHUNK_CHARACTERS
+    while (chunk.size() < most
+        && characters < MOST_CHARACTERS
         && (chunk.isEmpty() || source.ready())) {
       String text = source.next();
       if (text == null) {

@@ -16,6 +16,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.SortedSet;
 import java.util.TreeMap;
 import java.util.TreeSet;
@@ -44,10 +45,16 @@ record ModelFacts(
    *
    * @param parameters floating-point elements of all tensors
    * @param bytes they take in the files
+   * @param bytesOnDisk of those files
    * @param dtypes how many elements each type stores
    * @param taskHeads task weights that are there, by what they are for
    */
-  record Stored(long parameters, long bytes, Map<String, Long> dtypes, SortedSet<String> taskHeads) {}
+  record Stored(
+      long parameters,
+      long bytes,
+      long bytesOnDisk,
+      Map<String, Long> dtypes,
+      SortedSet<String> taskHeads) {}
 
   static ModelFacts of(ModelSource source, Encoder encoder, String backend) {
     return new ModelFacts(
@@ -66,9 +73,11 @@ record ModelFacts(
     long bytes = 0;
     Map<String, Long> dtypes = new TreeMap<>();
     SortedSet<String> tasks = new TreeSet<>();
+    Set<String> files = new TreeSet<>();
     for (String name : source.weights().names()) {
       TensorInfo info = source.weights().info(name);
       task(name).ifPresent(tasks::add);
+      files.add(info.source());
       if (name.endsWith("position_ids")) {
         continue;
       }
@@ -76,7 +85,8 @@ record ModelFacts(
       bytes += info.elements() * info.dtype().bytes();
       dtypes.merge(info.dtype().name().toLowerCase(Locale.ROOT), info.elements(), Long::sum);
     }
-    return new Stored(parameters, bytes, dtypes, tasks);
+    return new Stored(
+        parameters, bytes, bytesOnDisk(files, source.location()), dtypes, tasks);
   }
 
   /** What a tensor outside the encoder is for, by the names that transformers gives. */
@@ -152,22 +162,17 @@ record ModelFacts(
   }
 
   private String fileSize() {
-    long bytes = bytesOnDisk();
-    return bytes > 0 ? " (" + Facts.bytes(bytes) + " on disk)" : "";
+    return stored.bytesOnDisk() > 0 ? " (" + Facts.bytes(stored.bytesOnDisk()) + " on disk)" : "";
   }
 
-  /** The size of what was opened: a file's own, a directory's weight files together; 0 if it cannot be told. */
-  private long bytesOnDisk() {
-    File file = new File(location);
-    if (file.isFile()) {
-      return file.length();
-    }
-    File[] files = file.listFiles((d, name) -> name.endsWith(".safetensors") || name.endsWith(".onnx"));
+  /** The size of the files that hold tensors, or of the jar around them; 0 if it cannot be told. */
+  private static long bytesOnDisk(Set<String> files, String location) {
     long sum = 0;
-    for (File f : files == null ? new File[0] : files) {
-      sum += f.length();
+    for (String file : files) {
+      sum += new File(file).length();
     }
-    return sum;
+    File whole = new File(location);
+    return sum > 0 ? sum : whole.isFile() ? whole.length() : 0;
   }
 
   private boolean isPruned() {
@@ -235,7 +240,7 @@ record ModelFacts(
     j.writeNumberField("layer_norm_eps", config.layerNormEps());
     j.writeObjectFieldStart("stored");
     j.writeNumberField("bytes", stored.bytes());
-    j.writeNumberField("bytes_on_disk", bytesOnDisk());
+    j.writeNumberField("bytes_on_disk", stored.bytesOnDisk());
     j.writeObjectFieldStart("elements_by_dtype");
     for (Map.Entry<String, Long> e : stored.dtypes().entrySet()) {
       j.writeNumberField(e.getKey(), e.getValue());

@@ -28,8 +28,8 @@ record HubModel(
     EmbeddingSettings settings) {
 
   /**
-   * The models this release knows. Pooling, normalisation and longest input are those of the model cards
-   * (sentence-transformers/all-MiniLM-L6-v2, BAAI/bge-small-en-v1.5, BAAI/bge-small-zh-v1.5).
+   * The models this release knows. Pooling, normalisation and longest input are those of the model
+   * cards (sentence-transformers/all-MiniLM-L6-v2, BAAI/bge-small-en-v1.5, BAAI/bge-small-zh-v1.5).
    */
   static final List<HubModel> ALL =
       List.of(
@@ -59,7 +59,13 @@ record HubModel(
               512));
 
   private static HubModel langchain(
-      String name, String description, String suffix, String sha256, long bytes, Pooling pooling, int maxLength) {
+      String name,
+      String description,
+      String suffix,
+      String sha256,
+      long bytes,
+      Pooling pooling,
+      int maxLength) {
     return new HubModel(
         name,
         description,
@@ -78,6 +84,15 @@ record HubModel(
 
   /** The jar's place in a local repository. */
   String localPath() {
-    return group.replace('.', '/') + "/" + artifact + "/" + version + "/" + artifact + "-" + version + ".jar";
+    return group.replace('.', '/')
+        + "/"
+        + artifact
+        + "/"
+        + version
+        + "/"
+        + artifact
+        + "-"
+        + version
+        + ".jar";
   }
 }

@@ -11,9 +11,10 @@ import java.util.Optional;
 import java.util.function.Supplier;
 
 /**
- * Resolves short model names to jars in the user's local Maven repository, fetched first where they are missing, and
- * held against the SHA-256 that this release pins. What Maven's own {@code settings.xml} says of mirrors, proxies,
- * servers, the local repository and being offline holds. Thread-safe.
+ * Resolves short model names to jars in the user's local Maven repository, fetched first where they
+ * are missing, and held against the SHA-256 that this release pins. What Maven's own {@code
+ * settings.xml} says of mirrors, proxies, servers, the local repository and being offline holds.
+ * Thread-safe.
  */
 public final class MavenModelResolver implements ModelResolver {
   private final List<HubModel> models;
@@ -52,7 +53,8 @@ public final class MavenModelResolver implements ModelResolver {
   /**
    * {@inheritDoc}
    *
-   * @throws ModelNotFoundException if it cannot be fetched, or is not the file that this release pins
+   * @throws ModelNotFoundException if it cannot be fetched, or is not the file that this release
+   *     pins
    */
   @Override
   public Optional<Path> resolve(String name) {

@@ -34,7 +34,10 @@ import org.eclipse.aether.util.repository.DefaultMirrorSelector;
 import org.eclipse.aether.util.repository.DefaultProxySelector;
 import org.eclipse.aether.util.repository.JreProxySelector;
 
-/** The user's Maven: local repository, mirrors, proxies and servers from settings.xml, and what is fetched through them. */
+/**
+ * The user's Maven: local repository, mirrors, proxies and servers from settings.xml, and what is
+ * fetched through them.
+ */
 final class MavenRepository {
   private final Settings settings;
   private final Path local;
@@ -51,8 +54,8 @@ final class MavenRepository {
   }
 
   /**
-   * As {@code mvn} would find it: {@code settings.xml} of the user and of {@code $MAVEN_HOME}, {@code
-   * -Dmaven.repo.local}. Encrypted passwords are not decrypted.
+   * As {@code mvn} would find it: {@code settings.xml} of the user and of {@code $MAVEN_HOME},
+   * {@code -Dmaven.repo.local}. Encrypted passwords are not decrypted.
    */
   static MavenRepository ofUser() {
     Path home = Path.of(System.getProperty("user.home"), ".m2");
@@ -65,7 +68,8 @@ final class MavenRepository {
     request.setSystemProperties(System.getProperties());
     Settings settings;
     try {
-      settings = new DefaultSettingsBuilderFactory().newInstance().build(request).getEffectiveSettings();
+      settings =
+          new DefaultSettingsBuilderFactory().newInstance().build(request).getEffectiveSettings();
     } catch (SettingsBuildingException e) {
       throw new ModelNotFoundException("Maven's settings.xml cannot be read: " + e.getMessage(), e);
     }
@@ -93,10 +97,13 @@ final class MavenRepository {
     RepositorySystem system = new RepositorySystemSupplier().get();
     try {
       DefaultRepositorySystemSession session = session(system);
-      List<RemoteRepository> from = system.newResolutionRepositories(session, remotes.isEmpty() ? central() : remotes);
+      List<RemoteRepository> from =
+          system.newResolutionRepositories(session, remotes.isEmpty() ? central() : remotes);
       ArtifactRequest request =
           new ArtifactRequest(
-              new DefaultArtifact(model.group(), model.artifact(), "jar", model.version()), from, null);
+              new DefaultArtifact(model.group(), model.artifact(), "jar", model.version()),
+              from,
+              null);
       return system.resolveArtifact(session, request).getArtifact().getFile().toPath();
     } catch (ArtifactResolutionException e) {
       throw new ModelNotFoundException(
@@ -109,7 +116,8 @@ final class MavenRepository {
               + ": "
               + e.getMessage()
               + (settings.isOffline() ? "; settings.xml says offline" : "")
-              + ". Behind a proxy or mirror, name it in Maven's settings.xml; or give the model as a file",
+              + ". Behind a proxy or mirror, name it in Maven's settings.xml; or give the model as"
+              + " a file",
           e);
     } finally {
       system.shutdown();
@@ -127,7 +135,13 @@ final class MavenRepository {
     DefaultMirrorSelector mirrors = new DefaultMirrorSelector();
     for (Mirror m : settings.getMirrors()) {
       mirrors.add(
-          m.getId(), m.getUrl(), m.getLayout(), false, m.isBlocked(), m.getMirrorOf(), m.getMirrorOfLayouts());
+          m.getId(),
+          m.getUrl(),
+          m.getLayout(),
+          false,
+          m.isBlocked(),
+          m.getMirrorOf(),
+          m.getMirrorOfLayouts());
     }
     session.setMirrorSelector(mirrors);
     DefaultProxySelector proxies = new DefaultProxySelector();
@@ -136,7 +150,8 @@ final class MavenRepository {
         AuthenticationBuilder auth = new AuthenticationBuilder();
         auth.addUsername(p.getUsername()).addPassword(p.getPassword());
         proxies.add(
-            new org.eclipse.aether.repository.Proxy(p.getProtocol(), p.getHost(), p.getPort(), auth.build()),
+            new org.eclipse.aether.repository.Proxy(
+                p.getProtocol(), p.getHost(), p.getPort(), auth.build()),
             p.getNonProxyHosts());
       }
     }
@@ -165,7 +180,10 @@ final class MavenRepository {
     processor.setModelReader(new DefaultModelReader());
     List<RemoteRepository> repositories = new ArrayList<>();
     for (Repository r :
-        new DefaultSuperPomProvider().setModelProcessor(processor).getSuperModel("4.0.0").getRepositories()) {
+        new DefaultSuperPomProvider()
+            .setModelProcessor(processor)
+            .getSuperModel("4.0.0")
+            .getRepositories()) {
       repositories.add(ArtifactDescriptorUtils.toRemoteRepository(r));
     }
     return repositories;

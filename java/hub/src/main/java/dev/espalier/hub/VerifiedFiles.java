@@ -17,8 +17,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * SHA-256 of files, remembered in the user's cache while path, size and time of change stay: hashing an 80 MB jar at
- * every start would cost more than loading the model.
+ * SHA-256 of files, remembered in the user's cache while path, size and time of change stay:
+ * hashing an 80 MB jar at every start would cost more than loading the model.
  */
 final class VerifiedFiles {
   private static final Logger LOG = LoggerFactory.getLogger(VerifiedFiles.class);
@@ -66,7 +66,12 @@ final class VerifiedFiles {
   }
 
   private static String stamp(Path file) throws IOException {
-    return file.toAbsolutePath() + "\n" + Files.size(file) + "\n" + Files.getLastModifiedTime(file).toMillis() + "\n";
+    return file.toAbsolutePath()
+        + "\n"
+        + Files.size(file)
+        + "\n"
+        + Files.getLastModifiedTime(file).toMillis()
+        + "\n";
   }
 
   private static void remember(Path record, String stamp) {

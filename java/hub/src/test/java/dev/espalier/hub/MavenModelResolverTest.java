@@ -24,7 +24,10 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Fetching from a repository in a directory, through Maven's resolver and its checksums; no network. */
+/**
+ * Fetching from a repository in a directory, through Maven's resolver and its checksums; no
+ * network.
+ */
 class MavenModelResolverTest {
   private static final byte[] JAR = "the jar's bytes".getBytes(StandardCharsets.UTF_8);
 
@@ -74,7 +77,8 @@ class MavenModelResolverTest {
     String pinned = hex("SHA-256", new byte[0]);
     HubModel other = pinned(model, pinned);
     ModelNotFoundException e =
-        assertThrows(ModelNotFoundException.class, () -> resolver(other, false).resolve(other.name()));
+        assertThrows(
+            ModelNotFoundException.class, () -> resolver(other, false).resolve(other.name()));
     assertTrue(e.getMessage().contains(pinned), e.getMessage());
     assertTrue(e.getMessage().contains(model.sha256()), e.getMessage());
   }
@@ -92,7 +96,8 @@ class MavenModelResolverTest {
     Path sum = remote.resolve(model.localPath() + ".sha1");
     Files.writeString(sum, "0".repeat(40));
     ModelNotFoundException e =
-        assertThrows(ModelNotFoundException.class, () -> resolver(model, false).resolve(model.name()));
+        assertThrows(
+            ModelNotFoundException.class, () -> resolver(model, false).resolve(model.name()));
     assertTrue(e.getMessage().contains("hecksum"), e.getMessage());
     assertFalse(Files.exists(local.resolve(model.localPath())));
   }
@@ -100,7 +105,8 @@ class MavenModelResolverTest {
   @Test
   void offlineWithoutALocalCopySaysSo() {
     ModelNotFoundException e =
-        assertThrows(ModelNotFoundException.class, () -> resolver(model, true).resolve(model.name()));
+        assertThrows(
+            ModelNotFoundException.class, () -> resolver(model, true).resolve(model.name()));
     assertTrue(e.getMessage().contains(model.coordinates()), e.getMessage());
     assertTrue(e.getMessage().contains("offline"), e.getMessage());
   }
@@ -114,8 +120,11 @@ class MavenModelResolverTest {
     assertEquals(256, known.get(0).settings().maxLength());
     assertEquals(Pooling.MEAN, known.get(0).settings().pooling());
     assertEquals(Pooling.CLS, known.get(2).settings().pooling());
-    assertTrue(known.stream().allMatch(k -> k.bytes() > 50_000_000 && k.origin().startsWith("dev.langchain4j:")));
-    ModelNotFoundException e = assertThrows(ModelNotFoundException.class, () -> Models.open("no-such-model"));
+    assertTrue(
+        known.stream()
+            .allMatch(k -> k.bytes() > 50_000_000 && k.origin().startsWith("dev.langchain4j:")));
+    ModelNotFoundException e =
+        assertThrows(ModelNotFoundException.class, () -> Models.open("no-such-model"));
     assertTrue(e.getMessage().contains("all-minilm-l6-v2"), e.getMessage());
   }
 
@@ -124,12 +133,20 @@ class MavenModelResolverTest {
     settings.setOffline(offline);
     RemoteRepository directory =
         new RemoteRepository.Builder("test", "default", remote.toUri().toString()).build();
-    return new MavenModelResolver(List.of(model), () -> new MavenRepository(settings, local, List.of(directory)));
+    return new MavenModelResolver(
+        List.of(model), () -> new MavenRepository(settings, local, List.of(directory)));
   }
 
   private static HubModel pinned(HubModel m, String sha256) {
     return new HubModel(
-        m.name(), m.description(), m.group(), m.artifact(), m.version(), sha256, JAR.length, m.settings());
+        m.name(),
+        m.description(),
+        m.group(),
+        m.artifact(),
+        m.version(),
+        sha256,
+        JAR.length,
+        m.settings());
   }
 
   private static String hex(String algorithm, byte[] bytes) throws Exception {

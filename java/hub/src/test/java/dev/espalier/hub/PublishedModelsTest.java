@@ -26,7 +26,10 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 
-/** The three published models, fetched by name: the weights found in their graphs are the published ones. */
+/**
+ * The three published models, fetched by name: the weights found in their graphs are the published
+ * ones.
+ */
 class PublishedModelsTest {
   @BeforeAll
   static void unpackIntoTheBuildFolder() {
@@ -41,8 +44,10 @@ class PublishedModelsTest {
   }
 
   @Test
-  void miniLmFromOnnxIsMiniLmFromSafetensorsBitForBit() throws IOException, NoSuchAlgorithmException {
-    Path table = Path.of(System.getProperty("espalier.root"), "tests", "golden", "minilm-l6-tensors.tsv");
+  void miniLmFromOnnxIsMiniLmFromSafetensorsBitForBit()
+      throws IOException, NoSuchAlgorithmException {
+    Path table =
+        Path.of(System.getProperty("espalier.root"), "tests", "golden", "minilm-l6-tensors.tsv");
     try (ModelSource model = open("all-minilm-l6-v2")) {
       int compared = 0;
       for (String line : Files.readAllLines(table)) {
@@ -53,7 +58,9 @@ class PublishedModelsTest {
         }
         TensorInfo info = model.weights().info(fields[0]);
         assertEquals(
-            fields[1], info.shape().stream().map(String::valueOf).collect(Collectors.joining("x")), fields[0]);
+            fields[1],
+            info.shape().stream().map(String::valueOf).collect(Collectors.joining("x")),
+            fields[0]);
         assertEquals(fields[2], sha256(model, fields[0]), fields[0]);
         compared++;
       }
@@ -85,7 +92,8 @@ class PublishedModelsTest {
     assertEquals(Activation.GELU, model.config().activation());
     assertEquals(1e-12, model.config().layerNormEps());
     assertEquals(
-        new EmbeddingSettings(pooling, true, maxLength, Map.of(), null), model.embedding().orElseThrow());
+        new EmbeddingSettings(pooling, true, maxLength, Map.of(), null),
+        model.embedding().orElseThrow());
     assertTrue(model.tokenizer().orElseThrow().tokenizerJson().isPresent());
     for (String name : model.weights().names()) {
       float[] values = new float[(int) model.weights().info(name).elements()];

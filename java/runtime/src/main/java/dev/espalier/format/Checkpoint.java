@@ -3,7 +3,8 @@ package dev.espalier.format;
 import java.util.Set;
 
 /**
- * The named tensors of a model, read on demand. A checkpoint owns open files: close it once the weights are packed.
+ * The named tensors of a model, read on demand. A checkpoint owns open files: close it once the
+ * weights are packed.
  *
  * <p>Not thread-safe.
  */
@@ -12,7 +13,8 @@ public interface Checkpoint extends AutoCloseable {
   Set<String> names();
 
   /**
-   * @throws dev.espalier.ModelFormatException if there is no tensor of that name (the message says where it was sought)
+   * @throws dev.espalier.ModelFormatException if there is no tensor of that name (the message says
+   *     where it was sought)
    */
   TensorInfo info(String name);
 
@@ -21,11 +23,11 @@ public interface Checkpoint extends AutoCloseable {
   }
 
   /**
-   * Reads {@code count} elements of a floating-point tensor, in row-major order from element {@code first}, into {@code
-   * target[offset..]}, widened or rounded to fp32.
+   * Reads {@code count} elements of a floating-point tensor, in row-major order from element {@code
+   * first}, into {@code target[offset..]}, widened or rounded to fp32.
    *
-   * @throws dev.espalier.ModelFormatException if the tensor is not of floating point, the range is outside it, or the
-   *     file cannot be read or ends early
+   * @throws dev.espalier.ModelFormatException if the tensor is not of floating point, the range is
+   *     outside it, or the file cannot be read or ends early
    */
   void read(String name, long first, float[] target, int offset, int count);
 

@@ -8,8 +8,9 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * A JSON object whose fields are asked for by type; what is of another type is refused with the file, field and value
- * in the message. A field that is {@code null} counts as absent, as it does for transformers.
+ * A JSON object whose fields are asked for by type; what is of another type is refused with the
+ * file, field and value in the message. A field that is {@code null} counts as absent, as it does
+ * for transformers.
  */
 public final class JsonFields {
   private static final int SHOWN = 60;

@@ -17,7 +17,10 @@ import java.nio.charset.CodingErrorAction;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 
-/** Strict reading of JSON from files nobody vouches for: UTF-8, no duplicate keys, bounded in depth and size. */
+/**
+ * Strict reading of JSON from files nobody vouches for: UTF-8, no duplicate keys, bounded in depth
+ * and size.
+ */
 public final class JsonText {
   private static final JsonFactory FACTORY =
       JsonFactory.builder()
@@ -44,13 +47,19 @@ public final class JsonText {
   /**
    * The whole file as a tree.
    *
-   * @throws ModelFormatException if it cannot be read, is larger than 16 MiB, or is not one JSON value in UTF-8
+   * @throws ModelFormatException if it cannot be read, is larger than 16 MiB, or is not one JSON
+   *     value in UTF-8
    */
   public static JsonNode read(Path file) {
     try (SourceFile source = SourceFile.open(file)) {
       if (source.size() > MAX_FILE_BYTES) {
         throw new ModelFormatException(
-            file + ": has " + source.size() + " bytes, at most " + MAX_FILE_BYTES + " are read as JSON");
+            file
+                + ": has "
+                + source.size()
+                + " bytes, at most "
+                + MAX_FILE_BYTES
+                + " are read as JSON");
       }
       try (JsonParser parser = parser(source.stream(0, source.size(), "JSON"))) {
         JsonNode node = MAPPER.readTree(parser);
@@ -89,7 +98,10 @@ public final class JsonText {
       String at =
           json.getLocation() == null
               ? ""
-              : " at line " + json.getLocation().getLineNr() + ", column " + json.getLocation().getColumnNr();
+              : " at line "
+                  + json.getLocation().getLineNr()
+                  + ", column "
+                  + json.getLocation().getColumnNr();
       return "is not valid JSON" + at + ": " + json.getOriginalMessage();
     }
     return "cannot be read: " + e;

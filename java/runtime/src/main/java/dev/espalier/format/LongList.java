@@ -3,7 +3,10 @@ package dev.espalier.format;
 import dev.espalier.ModelFormatException;
 import java.util.Arrays;
 
-/** A growing array of longs with a limit, so that a file cannot ask for more memory than it is worth. */
+/**
+ * A growing array of longs with a limit, so that a file cannot ask for more memory than it is
+ * worth.
+ */
 final class LongList {
   private final String what;
   private final int most;

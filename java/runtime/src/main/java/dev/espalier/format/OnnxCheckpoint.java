@@ -8,9 +8,10 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * Constants of an ONNX graph under names that were found for them. A matrix may be presented transposed: ONNX multiplies
- * by [in, out] where checkpoints hold [out, in]. The transposed matrix read last is kept, so that reading it row by row
- * reads the file once. Owns the model's files. Not thread-safe.
+ * Constants of an ONNX graph under names that were found for them. A matrix may be presented
+ * transposed: ONNX multiplies by [in, out] where checkpoints hold [out, in]. The transposed matrix
+ * read last is kept, so that reading it row by row reads the file once. Owns the model's files. Not
+ * thread-safe.
  */
 public final class OnnxCheckpoint implements Checkpoint {
   /**

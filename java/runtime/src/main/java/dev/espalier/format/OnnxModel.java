@@ -15,8 +15,9 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * An ONNX file's graph: its nodes in an order in which each follows what it reads, and its constants, which stay in the
- * file. Owns the open file and those of external data. Not thread-safe.
+ * An ONNX file's graph: its nodes in an order in which each follows what it reads, and its
+ * constants, which stay in the file. Owns the open file and those of external data. Not
+ * thread-safe.
  */
 public final class OnnxModel implements AutoCloseable {
   private final String label;
@@ -35,8 +36,10 @@ public final class OnnxModel implements AutoCloseable {
   }
 
   /**
-   * @throws ModelFormatException if the file is damaged, or its graph is cyclic or gives a value twice
-   * @throws dev.espalier.UnsupportedModelException if it stores tensors in a way that is not implemented
+   * @throws ModelFormatException if the file is damaged, or its graph is cyclic or gives a value
+   *     twice
+   * @throws dev.espalier.UnsupportedModelException if it stores tensors in a way that is not
+   *     implemented
    */
   public static OnnxModel open(Path path) {
     SourceFile file = SourceFile.open(path);
@@ -89,17 +92,25 @@ public final class OnnxModel implements AutoCloseable {
       return OnnxTensor.scalar(label, value, node.number("value_float", 0));
     }
     if (node.attributes().containsKey("value_int")) {
-      return OnnxTensor.integers(label, value, List.of(), new long[] {node.integer("value_int", 0)});
+      return OnnxTensor.integers(
+          label, value, List.of(), new long[] {node.integer("value_int", 0)});
     }
     long[] integers = node.integers("value_ints");
     if (integers != null) {
       return OnnxTensor.integers(label, value, List.of(integers.length), integers);
     }
     throw new UnsupportedModelException(
-        label + ": " + node.label() + ": constants of its kind " + node.attributes().keySet() + " are not supported");
+        label
+            + ": "
+            + node.label()
+            + ": constants of its kind "
+            + node.attributes().keySet()
+            + " are not supported");
   }
 
-  /** Kahn's algorithm; what it cannot order reads a value that nothing gives, or stands in a cycle. */
+  /**
+   * Kahn's algorithm; what it cannot order reads a value that nothing gives, or stands in a cycle.
+   */
   private List<OnnxNode> order() {
     for (OnnxNode node : graph.nodes) {
       for (String out : node.outputs()) {
@@ -110,7 +121,12 @@ public final class OnnxModel implements AutoCloseable {
                     || graph.inputs.contains(out));
         if (taken) {
           throw new ModelFormatException(
-              label + ": " + node.label() + ": gives value " + out + ", which something else gives too");
+              label
+                  + ": "
+                  + node.label()
+                  + ": gives value "
+                  + out
+                  + ", which something else gives too");
         }
       }
     }
@@ -123,7 +139,9 @@ public final class OnnxModel implements AutoCloseable {
         if (producer.containsKey(in)) {
           missing++;
           readers.computeIfAbsent(in, k -> new ArrayList<>()).add(node);
-        } else if (!in.isEmpty() && !graph.initializers.containsKey(in) && !graph.inputs.contains(in)) {
+        } else if (!in.isEmpty()
+            && !graph.initializers.containsKey(in)
+            && !graph.inputs.contains(in)) {
           throw new ModelFormatException(
               label + ": " + node.label() + ": reads value " + in + ", which nothing gives");
         }
@@ -146,8 +164,10 @@ public final class OnnxModel implements AutoCloseable {
       }
     }
     if (order.size() < graph.nodes.size()) {
-      OnnxNode stuck = graph.nodes.stream().filter(n -> waiting.get(n) > 0).findFirst().orElseThrow();
-      throw new ModelFormatException(label + ": " + stuck.label() + ": reads its own result: the graph is cyclic");
+      OnnxNode stuck =
+          graph.nodes.stream().filter(n -> waiting.get(n) > 0).findFirst().orElseThrow();
+      throw new ModelFormatException(
+          label + ": " + stuck.label() + ": reads its own result: the graph is cyclic");
     }
     return Collections.unmodifiableList(order);
   }

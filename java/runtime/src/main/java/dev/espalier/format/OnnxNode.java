@@ -12,7 +12,8 @@ import java.util.Map;
  * @param name for messages; often empty
  * @param inputs the values it reads; an omitted optional one is empty
  * @param outputs the values it gives
- * @param attributes by name: Long, Float, String, long[], float[], {@link OnnxTensor}, or {@link Unread}
+ * @param attributes by name: Long, Float, String, long[], float[], {@link OnnxTensor}, or {@link
+ *     Unread}
  */
 public record OnnxNode(
     String op,
@@ -30,7 +31,11 @@ public record OnnxNode(
   /** For messages: the operation and what it is called. */
   public String label() {
     String what = domain.isEmpty() ? op : domain + "." + op;
-    return "node " + (name.isEmpty() ? outputs.isEmpty() ? "?" : outputs.get(0) : name) + " (" + what + ")";
+    return "node "
+        + (name.isEmpty() ? outputs.isEmpty() ? "?" : outputs.get(0) : name)
+        + " ("
+        + what
+        + ")";
   }
 
   /** Input {@code i}; empty if the node leaves it out. */
@@ -70,7 +75,11 @@ public record OnnxNode(
     }
     if (!type.isInstance(value)) {
       throw new ModelFormatException(
-          label() + ": attribute " + attribute + " is of another type than " + type.getSimpleName());
+          label()
+              + ": attribute "
+              + attribute
+              + " is of another type than "
+              + type.getSimpleName());
     }
     return type.cast(value);
   }

@@ -13,11 +13,14 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * Reads the parts of {@code onnx.proto} that a BERT needs. The field numbers are those of the specification's messages
- * ModelProto, GraphProto, NodeProto, AttributeProto and TensorProto.
+ * Reads the parts of {@code onnx.proto} that a BERT needs. The field numbers are those of the
+ * specification's messages ModelProto, GraphProto, NodeProto, AttributeProto and TensorProto.
  */
 final class OnnxParser {
-  /** All nodes, names, attributes and small numbers together: a model has thousands, a hostile file millions. */
+  /**
+   * All nodes, names, attributes and small numbers together: a model has thousands, a hostile file
+   * millions.
+   */
   private static final int MAX_PARTS = 2_000_000;
 
   private static final int MAX_DIMENSIONS = 8;
@@ -34,7 +37,8 @@ final class OnnxParser {
   final Set<String> outputs = new LinkedHashSet<>();
 
   /**
-   * @param external open files that tensors refer to, by name; files opened here are added, the caller closes them
+   * @param external open files that tensors refer to, by name; files opened here are added, the
+   *     caller closes them
    */
   OnnxParser(Path path, SourceFile file, Map<String, SourceFile> external) {
     this.path = path;
@@ -76,7 +80,8 @@ final class OnnxParser {
         case 11 -> inputs.add(valueName(graph.message()));
         case 12 -> outputs.add(valueName(graph.message()));
         case 15 ->
-            throw new UnsupportedModelException(file.label() + ": sparse initializers are not implemented");
+            throw new UnsupportedModelException(
+                file.label() + ": sparse initializers are not implemented");
         default -> graph.skip();
       }
     }
@@ -122,8 +127,16 @@ final class OnnxParser {
         default -> node.skip();
       }
     }
+    if (outs.isEmpty()) {
+      throw node.damaged("a node (" + op + ") gives no value");
+    }
     return new OnnxNode(
-        op, domain.equals("ai.onnx") ? "" : domain, name, List.copyOf(ins), List.copyOf(outs), attributes);
+        op,
+        domain.equals("ai.onnx") ? "" : domain,
+        name,
+        List.copyOf(ins),
+        List.copyOf(outs),
+        attributes);
   }
 
   private void attribute(ProtoReader attribute, Map<String, Object> attributes) {
@@ -192,14 +205,22 @@ final class OnnxParser {
     }
     if (pieces > 1 || (pieces == 1 && packed == null)) {
       throw new UnsupportedModelException(
-          file.label() + ": tensor " + name + ": its numbers are not packed in one piece, which is not supported");
+          file.label()
+              + ": tensor "
+              + name
+              + ": its numbers are not packed in one piece, which is not supported");
     }
     if (packed != null) {
       return OnnxTensor.stored(info, file, packed);
     }
     if (info.isFloat() && numbers.size() > 0) {
       throw new UnsupportedModelException(
-          file.label() + ": tensor " + name + ": " + info.dtype() + " stored as numbers is not supported");
+          file.label()
+              + ": tensor "
+              + name
+              + ": "
+              + info.dtype()
+              + " stored as numbers is not supported");
     }
     return info.isFloat()
         ? OnnxTensor.stored(info, file, new ProtoReader.Range(0, 0))
@@ -248,7 +269,11 @@ final class OnnxParser {
           case 16 -> DType.BF16;
           default ->
               throw new UnsupportedModelException(
-                  where + "ONNX data type " + type + " is not supported; known are " + List.of(DType.values()));
+                  where
+                      + "ONNX data type "
+                      + type
+                      + " is not supported; known are "
+                      + List.of(DType.values()));
         };
     return new TensorInfo(name, dtype, shape, file.label());
   }
@@ -262,7 +287,10 @@ final class OnnxParser {
             && location.chars().noneMatch(c -> c == '/' || c == '\\' || c == ':' || c < ' ');
     if (!plain) {
       throw new ModelFormatException(
-          where + "external data in \"" + location + "\", expected a plain file name beside the model");
+          where
+              + "external data in \""
+              + location
+              + "\", expected a plain file name beside the model");
     }
     SourceFile data = external.get(location);
     if (data == null) {
@@ -270,17 +298,28 @@ final class OnnxParser {
       external.put(location, data);
     }
     long offset = number(where, "offset", entries.getOrDefault("offset", "0"));
-    long length = number(where, "length", entries.getOrDefault("length", Long.toString(data.size() - offset)));
+    long length =
+        number(
+            where, "length", entries.getOrDefault("length", Long.toString(data.size() - offset)));
     if (offset > data.size() || length > data.size() - offset) {
       throw new ModelFormatException(
-          where + "external data at " + offset + ", " + length + " bytes, " + location + " has " + data.size());
+          where
+              + "external data at "
+              + offset
+              + ", "
+              + length
+              + " bytes, "
+              + location
+              + " has "
+              + data.size());
     }
     return OnnxTensor.stored(info, data, new ProtoReader.Range(offset, length));
   }
 
   private static long number(String where, String key, String text) {
     if (!text.matches("[0-9]{1,18}")) {
-      throw new ModelFormatException(where + "external data " + key + " \"" + text + "\" is not a number of bytes");
+      throw new ModelFormatException(
+          where + "external data " + key + " \"" + text + "\" is not a number of bytes");
     }
     return Long.parseLong(text);
   }

@@ -30,7 +30,8 @@ public final class OnnxTensor {
       bytes = Math.multiplyExact(info.elements(), (long) info.dtype().bytes());
     } catch (ArithmeticException e) {
       throw new ModelFormatException(
-          info.source() + ": tensor " + info.name() + ": shape " + info.shape() + " is too large", e);
+          info.source() + ": tensor " + info.name() + ": shape " + info.shape() + " is too large",
+          e);
     }
     if (bytes != range.length()) {
       throw new ModelFormatException(
@@ -90,7 +91,8 @@ public final class OnnxTensor {
     int n = (int) info.elements();
     long[] values = new long[n];
     if (info.isFloat()) {
-      throw new ModelFormatException(where() + ": dtype " + info.dtype() + ", integers were expected");
+      throw new ModelFormatException(
+          where() + ": dtype " + info.dtype() + ", integers were expected");
     }
     ByteBuffer bytes = file.read(offset, n * info.dtype().bytes(), "tensor " + info.name());
     for (int i = 0; i < n; i++) {
@@ -130,7 +132,8 @@ public final class OnnxTensor {
   /** As {@link Checkpoint#read}. */
   void read(long first, float[] target, int at, int count) {
     if (inline != null) {
-      throw new UnsupportedModelException(where() + ": weights stored as single numbers are not supported");
+      throw new UnsupportedModelException(
+          where() + ": weights stored as single numbers are not supported");
     }
     new StoredTensor(info, file, offset).read(first, target, at, count);
   }
@@ -138,7 +141,12 @@ public final class OnnxTensor {
   private void checkCount() {
     if (info.elements() > MAX_READ) {
       throw new ModelFormatException(
-          where() + ": has " + info.elements() + " elements, at most " + MAX_READ + " were expected here");
+          where()
+              + ": has "
+              + info.elements()
+              + " elements, at most "
+              + MAX_READ
+              + " were expected here");
     }
   }
 

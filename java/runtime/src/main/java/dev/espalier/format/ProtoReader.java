@@ -6,8 +6,9 @@ import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 
 /**
- * Walks the fields of one Protocol Buffers message in a file, without holding the file: {@link #next} steps to a field,
- * then exactly one of the value methods takes it. Every length is held against the message's own end.
+ * Walks the fields of one Protocol Buffers message in a file, without holding the file: {@link
+ * #next} steps to a field, then exactly one of the value methods takes it. Every length is held
+ * against the message's own end.
  *
  * @see <a href="https://protobuf.dev/programming-guides/encoding/">the encoding</a>
  */
@@ -74,7 +75,8 @@ final class ProtoReader {
     field = (int) (tag >>> 3);
     wire = (int) tag & 7;
     if (tag >>> 3 == 0 || tag >>> 3 > 0x1fffffff) {
-      throw damaged("field number " + Long.toUnsignedString(tag >>> 3) + " is not in 1 to 536870911");
+      throw damaged(
+          "field number " + Long.toUnsignedString(tag >>> 3) + " is not in 1 to 536870911");
     }
     return true;
   }
@@ -127,7 +129,8 @@ final class ProtoReader {
   String string() {
     Range range = bytes();
     if (range.length() > MAX_STRING) {
-      throw damaged("field " + field + " is a string of " + range.length() + " bytes, at most " + MAX_STRING);
+      throw damaged(
+          "field " + field + " is a string of " + range.length() + " bytes, at most " + MAX_STRING);
     }
     ByteBuffer bytes = ByteBuffer.allocate((int) range.length());
     for (int i = 0; i < range.length(); i++) {
@@ -137,7 +140,8 @@ final class ProtoReader {
       return StandardCharsets.UTF_8.newDecoder().decode(bytes.flip()).toString();
     } catch (CharacterCodingException e) {
       throw new ModelFormatException(
-          file.label() + ": byte " + range.offset() + ": field " + field + " is not valid UTF-8", e);
+          file.label() + ": byte " + range.offset() + ": field " + field + " is not valid UTF-8",
+          e);
     }
   }
 
@@ -159,7 +163,8 @@ final class ProtoReader {
       case 1 -> littleEndian(8);
       case 2 -> bytes();
       case 5 -> littleEndian(4);
-      default -> throw damaged("field " + field + " has wire type " + wire + ", known are 0, 1, 2, 5");
+      default ->
+          throw damaged("field " + field + " has wire type " + wire + ", known are 0, 1, 2, 5");
     }
   }
 
@@ -189,7 +194,8 @@ final class ProtoReader {
 
   private long littleEndian(int count) {
     if (count > end - at) {
-      throw damaged("field " + field + " takes " + count + " bytes, its message has " + (end - at) + " left");
+      throw damaged(
+          "field " + field + " takes " + count + " bytes, its message has " + (end - at) + " left");
     }
     long value = 0;
     for (int i = 0; i < count; i++) {

@@ -7,8 +7,9 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * One {@code .safetensors} file: eight bytes of header length (little-endian), a JSON header, then the tensors, row-major
- * and little-endian, without holes. Opening reads and checks the header only. Not thread-safe.
+ * One {@code .safetensors} file: eight bytes of header length (little-endian), a JSON header, then
+ * the tensors, row-major and little-endian, without holes. Opening reads and checks the header
+ * only. Not thread-safe.
  *
  * @see <a href="https://github.com/huggingface/safetensors#format">the format</a>
  */
@@ -22,7 +23,8 @@ public final class SafetensorsFile implements Checkpoint {
   }
 
   /**
-   * @throws ModelFormatException if the file cannot be read, or its header is damaged or contradicts the file's size
+   * @throws ModelFormatException if the file cannot be read, or its header is damaged or
+   *     contradicts the file's size
    */
   public static SafetensorsFile open(Path path) {
     SourceFile file = SourceFile.open(path);
@@ -50,9 +52,11 @@ public final class SafetensorsFile implements Checkpoint {
   }
 
   /**
-   * All elements of a floating-point tensor, row-major, exactly as stored: NaN and infinities included.
+   * All elements of a floating-point tensor, row-major, exactly as stored: NaN and infinities
+   * included.
    *
-   * @throws ModelFormatException if the tensor is not of floating point, is too large for an array, or cannot be read
+   * @throws ModelFormatException if the tensor is not of floating point, is too large for an array,
+   *     or cannot be read
    */
   public double[] readDoubles(String name) {
     return tensor(name).doubles();
@@ -61,7 +65,8 @@ public final class SafetensorsFile implements Checkpoint {
   /**
    * All elements of an I64 or I32 tensor, row-major.
    *
-   * @throws ModelFormatException if the tensor is of another type, is too large for an array, or cannot be read
+   * @throws ModelFormatException if the tensor is of another type, is too large for an array, or
+   *     cannot be read
    */
   public long[] readLongs(String name) {
     return tensor(name).longs();

@@ -14,7 +14,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
-/** Reads and checks the header of a {@code .safetensors} file; what it lets through needs no further checks. */
+/**
+ * Reads and checks the header of a {@code .safetensors} file; what it lets through needs no further
+ * checks.
+ */
 final class SafetensorsHeader {
   /** The reference implementation's limit. */
   private static final long MAX_HEADER_BYTES = 100_000_000;
@@ -25,7 +28,9 @@ final class SafetensorsHeader {
 
   /** The format's types that {@link DType} lacks. */
   private static final Set<String> KNOWN_ELSEWHERE =
-      Set.of("I16", "U16", "U32", "U64", "F8_E4M3", "F8_E5M2", "F8_E8M0", "F4", "F6_E2M3", "F6_E3M2", "C64");
+      Set.of(
+          "I16", "U16", "U32", "U64", "F8_E4M3", "F8_E5M2", "F8_E8M0", "F4", "F6_E2M3", "F6_E3M2",
+          "C64");
 
   private final SourceFile file;
   private final String label;
@@ -71,7 +76,8 @@ final class SafetensorsHeader {
               + " are allowed");
     }
     if (file.read(LENGTH_BYTES, 1, "header").get(0) != '{') {
-      throw new ModelFormatException(file.label() + ": the header does not start with '{'" + pointerHint(file));
+      throw new ModelFormatException(
+          file.label() + ": the header does not start with '{'" + pointerHint(file));
     }
     SafetensorsHeader header = new SafetensorsHeader(file, headerBytes);
     Map<String, StoredTensor> tensors = header.parse();
@@ -131,12 +137,17 @@ final class SafetensorsHeader {
         case "shape" -> shape = longs(json, where + ": shape", MAX_DIMENSIONS);
         case "data_offsets" -> offsets = longs(json, where + ": data_offsets", 2);
         default ->
-            throw new ModelFormatException(label + ": " + where + ": has an unknown field \"" + field + "\"");
+            throw new ModelFormatException(
+                label + ": " + where + ": has an unknown field \"" + field + "\"");
       }
     }
     if (type == null || shape == null || offsets == null) {
       throw new ModelFormatException(
-          label + ": " + where + ": lacks " + (type == null ? "dtype" : shape == null ? "shape" : "data_offsets"));
+          label
+              + ": "
+              + where
+              + ": lacks "
+              + (type == null ? "dtype" : shape == null ? "shape" : "data_offsets"));
     }
     if (offsets.size() != 2) {
       throw new ModelFormatException(
@@ -187,13 +198,15 @@ final class SafetensorsHeader {
               + "] hold "
               + (end - begin));
     }
-    return new StoredTensor(new TensorInfo(name, dtype, dimensions, label), file, dataStart + begin);
+    return new StoredTensor(
+        new TensorInfo(name, dtype, dimensions, label), file, dataStart + begin);
   }
 
   /** Overlaps, holes and trailing bytes: the format has none of them. */
   private void checkLayout(Map<String, StoredTensor> tensors) {
     List<StoredTensor> byOffset = new ArrayList<>(tensors.values());
-    byOffset.sort(Comparator.comparingLong(StoredTensor::offset).thenComparingLong(StoredTensor::bytes));
+    byOffset.sort(
+        Comparator.comparingLong(StoredTensor::offset).thenComparingLong(StoredTensor::bytes));
     long at = dataStart;
     String previous = null;
     for (StoredTensor t : byOffset) {
@@ -205,7 +218,9 @@ final class SafetensorsHeader {
                 + ": begins at data byte "
                 + (t.offset() - dataStart)
                 + ", "
-                + (previous == null ? "the data begins at 0" : previous + " ends at " + (at - dataStart))
+                + (previous == null
+                    ? "the data begins at 0"
+                    : previous + " ends at " + (at - dataStart))
                 + (t.offset() < at ? ": they overlap" : ": there is a hole between them"));
       }
       at += t.bytes();
@@ -248,21 +263,26 @@ final class SafetensorsHeader {
             label + ": " + where + ": " + json.getText() + " is not in 0 to " + Long.MAX_VALUE);
       }
       if (values.size() == most) {
-        throw new ModelFormatException(label + ": " + where + ": has more than " + most + " numbers");
+        throw new ModelFormatException(
+            label + ": " + where + ": has more than " + most + " numbers");
       }
       values.add(json.getLongValue());
     }
     return values;
   }
 
-  private void expect(JsonParser json, JsonToken token, String where, String expected) throws IOException {
+  private void expect(JsonParser json, JsonToken token, String where, String expected)
+      throws IOException {
     if (json.currentToken() != token) {
       throw new ModelFormatException(
           label + ": " + where + ": found " + json.getText() + ", expected " + expected);
     }
   }
 
-  /** A few hundred bytes of text in a weight file's place are a pointer to it that was never followed. */
+  /**
+   * A few hundred bytes of text in a weight file's place are a pointer to it that was never
+   * followed.
+   */
   private static String pointerHint(SourceFile file) {
     if (file.size() == 0 || file.size() > 1024) {
       return "";
@@ -278,7 +298,9 @@ final class SafetensorsHeader {
       return "; it is a Git LFS pointer: fetch the file itself with git lfs pull";
     }
     return text.contains(".safetensors")
-        ? "; it holds the text \"" + text.strip() + "\", as a lost symbolic link does: copy that file here"
+        ? "; it holds the text \""
+            + text.strip()
+            + "\", as a lost symbolic link does: copy that file here"
         : "";
   }
 }

@@ -9,9 +9,10 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * Several {@code .safetensors} files under one {@code model.safetensors.index.json}, whose {@code weight_map} says which
- * file holds which tensor. A shard is a plain file name beside the index; it may be a symbolic link to anywhere. Tensors
- * that the index does not list are not part of the model. Not thread-safe.
+ * Several {@code .safetensors} files under one {@code model.safetensors.index.json}, whose {@code
+ * weight_map} says which file holds which tensor. A shard is a plain file name beside the index; it
+ * may be a symbolic link to anywhere. Tensors that the index does not list are not part of the
+ * model. Not thread-safe.
  */
 public final class ShardedCheckpoint implements Checkpoint {
   private static final int MAX_SHARDS = 1_000;
@@ -30,8 +31,8 @@ public final class ShardedCheckpoint implements Checkpoint {
   /**
    * Opens every shard that {@code index} names.
    *
-   * @throws ModelFormatException if the index is damaged, names a file outside its directory, or a shard is missing,
-   *     damaged or lacks a tensor that the index says it has
+   * @throws ModelFormatException if the index is damaged, names a file outside its directory, or a
+   *     shard is missing, damaged or lacks a tensor that the index says it has
    */
   public static ShardedCheckpoint open(Path index) {
     JsonFields fields = JsonText.readObject(index);
@@ -55,7 +56,12 @@ public final class ShardedCheckpoint implements Checkpoint {
         }
         if (!shard.contains(tensor)) {
           throw new ModelFormatException(
-              index + ": says that " + name + " holds tensor " + tensor + ", that file does not have it");
+              index
+                  + ": says that "
+                  + name
+                  + " holds tensor "
+                  + tensor
+                  + ", that file does not have it");
         }
         shardOf.put(tensor, shard);
       }

@@ -12,8 +12,8 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 
 /**
- * A file read at positions, never mapped: should it be truncated meanwhile, the reader gets an exception and the JVM
- * lives on. Not thread-safe.
+ * A file read at positions, never mapped: should it be truncated meanwhile, the reader gets an
+ * exception and the JVM lives on. Not thread-safe.
  */
 final class SourceFile implements AutoCloseable {
   private final String label;
@@ -96,7 +96,10 @@ final class SourceFile implements AutoCloseable {
     return buffer.flip();
   }
 
-  /** The bytes [{@code from}, {@code to}) as a stream; it reads in whatever pieces the caller asks for. */
+  /**
+   * The bytes [{@code from}, {@code to}) as a stream; it reads in whatever pieces the caller asks
+   * for.
+   */
   InputStream stream(long from, long to, String what) {
     return new InputStream() {
       private long position = from;

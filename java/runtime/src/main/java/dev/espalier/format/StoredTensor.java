@@ -27,7 +27,13 @@ record StoredTensor(TensorInfo info, SourceFile file, long offset) {
     long elements = info.elements();
     if (first < 0 || first > elements - count) {
       throw new ModelFormatException(
-          where() + " has " + elements + " elements, asked for " + count + " from element " + first);
+          where()
+              + " has "
+              + elements
+              + " elements, asked for "
+              + count
+              + " from element "
+              + first);
     }
     if (count == 0) {
       return;

@@ -5,11 +5,16 @@ import java.nio.ByteBuffer;
 import java.nio.DoubleBuffer;
 import java.nio.ShortBuffer;
 
-/** Stored floating-point elements to fp32: exact for F32, F16 and BF16, rounded to nearest even for F64. */
+/**
+ * Stored floating-point elements to fp32: exact for F32, F16 and BF16, rounded to nearest even for
+ * F64.
+ */
 final class Widening {
   private Widening() {}
 
-  /** Converts {@code count} elements of the little-endian {@code bytes} into {@code target[at..]}. */
+  /**
+   * Converts {@code count} elements of the little-endian {@code bytes} into {@code target[at..]}.
+   */
   static void toFloat(DType dtype, ByteBuffer bytes, float[] target, int at, int count) {
     switch (dtype) {
       case F32 -> bytes.asFloatBuffer().get(target, at, count);
@@ -41,7 +46,8 @@ final class Widening {
     int exponent = (half >>> 10) & 0x1f;
     int mantissa = half & 0x3ff;
     if (exponent == 0) {
-      // A subnormal is mantissa * 2^-24; the product of two normal fp32 numbers here is normal and exact.
+      // A subnormal is mantissa * 2^-24; the product of two normal fp32 numbers here is normal and
+      // exact.
       float magnitude = mantissa * 0x1p-24f;
       return sign == 0 ? magnitude : -magnitude;
     }
@@ -49,9 +55,13 @@ final class Widening {
     return Float.intBitsToFloat(sign | wide << 23 | mantissa << 13);
   }
 
-  /** The index, from {@code at}, of the first NaN or infinity among {@code count} values; -1 if there is none. */
+  /**
+   * The index, from {@code at}, of the first NaN or infinity among {@code count} values; -1 if
+   * there is none.
+   */
   static int firstNonFinite(float[] values, int at, int count) {
-    // Zero times a finite value is zero, times anything else NaN: one pass without a branch per element.
+    // Zero times a finite value is zero, times anything else NaN: one pass without a branch per
+    // element.
     float a = 0;
     float b = 0;
     float c = 0;

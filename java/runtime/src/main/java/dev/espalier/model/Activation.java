@@ -5,7 +5,10 @@ import java.util.Arrays;
 import java.util.Optional;
 import java.util.stream.Collectors;
 
-/** Activation functions by their names in {@code config.json}; the ordinals are those of {@code espalier.h}. */
+/**
+ * Activation functions by their names in {@code config.json}; the ordinals are those of {@code
+ * espalier.h}.
+ */
 public enum Activation {
   /** {@code x (1 + erf(x / sqrt 2)) / 2}. */
   GELU("gelu"),

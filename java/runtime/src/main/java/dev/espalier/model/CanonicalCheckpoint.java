@@ -9,13 +9,17 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * A checkpoint under the names that {@link ModelSource#weights()} promises: without {@code bert.}, with {@code weight}
- * and {@code bias} where old checkpoints say {@code gamma} and {@code beta}, without stored index buffers.
+ * A checkpoint under the names that {@link ModelSource#weights()} promises: without {@code bert.},
+ * with {@code weight} and {@code bias} where old checkpoints say {@code gamma} and {@code beta},
+ * without stored index buffers.
  */
 final class CanonicalCheckpoint implements Checkpoint {
   private static final String PREFIX = "bert.";
 
-  /** Buffers that some versions of transformers stored; their content is 0, 1, 2, ... and 0, 0, 0, ... */
+  /**
+   * Buffers that some versions of transformers stored; their content is 0, 1, 2, ... and 0, 0, 0,
+   * ...
+   */
   private static final Set<String> BUFFERS =
       Set.of("embeddings.position_ids", "embeddings.token_type_ids");
 

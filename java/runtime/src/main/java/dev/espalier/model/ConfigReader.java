@@ -15,15 +15,18 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 
 /**
- * Reads {@code config.json}. A field that changes the mathematics and is not implemented is refused by name; where a
- * field with a default is absent, transformers' {@code BertConfig} default holds.
+ * Reads {@code config.json}. A field that changes the mathematics and is not implemented is refused
+ * by name; where a field with a default is absent, transformers' {@code BertConfig} default holds.
  */
 final class ConfigReader {
   private static final int MAX_VOCAB = 1 << 24;
   private static final int MAX_WIDTH = 1 << 20;
   private static final int MAX_LAYERS = 1 << 10;
 
-  /** Fields of other architectures; each with the only value (or, for null, no value at all) that leaves BERT BERT. */
+  /**
+   * Fields of other architectures; each with the only value (or, for null, no value at all) that
+   * leaves BERT BERT.
+   */
   private static final Map<String, String> FOREIGN = foreign();
 
   private final JsonFields json;
@@ -51,7 +54,10 @@ final class ConfigReader {
     checkSame("embedding_size", hidden, "hidden_size " + hidden);
     checkSame("num_key_value_heads", heads, "num_attention_heads " + heads);
     checkSame("head_dim", hidden / heads, "hidden_size / num_attention_heads = " + hidden / heads);
-    checkSame("attention_head_size", hidden / heads, "hidden_size / num_attention_heads = " + hidden / heads);
+    checkSame(
+        "attention_head_size",
+        hidden / heads,
+        "hidden_size / num_attention_heads = " + hidden / heads);
     int layers = json.integer("num_hidden_layers", 1, MAX_LAYERS);
     int intermediate = json.integer("intermediate_size", 1, MAX_WIDTH);
     int vocab = json.integer("vocab_size", 1, MAX_VOCAB);
@@ -92,16 +98,20 @@ final class ConfigReader {
   private void checkModelType(List<String> architectures) {
     String type = json.string("model_type", null);
     if (type == null) {
-      boolean bert = !architectures.isEmpty() && architectures.stream().allMatch(a -> a.startsWith("Bert"));
+      boolean bert =
+          !architectures.isEmpty() && architectures.stream().allMatch(a -> a.startsWith("Bert"));
       if (!bert) {
         throw new ModelFormatException(
-            label + ": model_type is missing, and architectures " + architectures + " do not say \"Bert...\"");
+            label
+                + ": model_type is missing, and architectures "
+                + architectures
+                + " do not say \"Bert...\"");
       }
     } else if (type.equals("espalier_bert")) {
       throw new UnsupportedModelException(
           label
-              + ": model_type \"espalier_bert\" (compressed beyond what transformers can express) is not implemented"
-              + " yet; open the uncompressed model");
+              + ": model_type \"espalier_bert\" (compressed beyond what transformers can express)"
+              + " is not implemented yet; open the uncompressed model");
     } else if (!type.equals("bert")) {
       throw new UnsupportedModelException(
           label + ": model_type \"" + type + "\" is not implemented; only \"bert\" is");
@@ -165,7 +175,14 @@ final class ConfigReader {
     int value = json.integer(field, Integer.MIN_VALUE, Integer.MAX_VALUE, expected);
     if (value != expected) {
       throw new UnsupportedModelException(
-          label + ": " + field + " " + value + " differs from " + meaning + ", which is not implemented");
+          label
+              + ": "
+              + field
+              + " "
+              + value
+              + " differs from "
+              + meaning
+              + ", which is not implemented");
     }
   }
 
@@ -225,7 +242,13 @@ final class ConfigReader {
         }
         if (head.intValue() < 0 || head.intValue() >= heads) {
           throw new ModelFormatException(
-              label + ": " + where + ": head " + head.intValue() + " is not in 0 to " + (heads - 1));
+              label
+                  + ": "
+                  + where
+                  + ": head "
+                  + head.intValue()
+                  + " is not in 0 to "
+                  + (heads - 1));
         }
         if (!gone.add(head.intValue())) {
           throw new ModelFormatException(
@@ -239,7 +262,8 @@ final class ConfigReader {
                 + where
                 + " removes all "
                 + heads
-                + " heads of the layer, which is not implemented; transformers cannot run such a layer either");
+                + " heads of the layer, which is not implemented; transformers cannot run such a"
+                + " layer either");
       }
       if (!gone.isEmpty()) {
         pruned.put(layer, Collections.unmodifiableSortedSet(gone));
@@ -260,7 +284,10 @@ final class ConfigReader {
     return Collections.unmodifiableMap(labels);
   }
 
-  /** A key that is a number in [0, {@code bound}), written the one way it can be, so that no two keys mean the same. */
+  /**
+   * A key that is a number in [0, {@code bound}), written the one way it can be, so that no two
+   * keys mean the same.
+   */
   private int index(String what, String text, int bound) {
     if (text.matches("0|[1-9][0-9]{0,8}") && Integer.parseInt(text) < bound) {
       return Integer.parseInt(text);

@@ -40,7 +40,8 @@ final class DirectoryLoader {
     try {
       Checkpoint weights = new CanonicalCheckpoint(stored);
       WeightCheck.check(path.toString(), config, weights);
-      Optional<EmbeddingSettings> embedding = options.over(own.isPresent() ? own : settings, config);
+      Optional<EmbeddingSettings> embedding =
+          options.over(own.isPresent() ? own : settings, config);
       return new ModelSource(name, path.toString(), config, weights, tokenizer, embedding);
     } catch (RuntimeException e) {
       stored.close();
@@ -51,8 +52,10 @@ final class DirectoryLoader {
   /** {@code model.onnx}, where the directory has no safetensors. */
   private static Optional<Path> onnx(Path directory) {
     boolean hasSafetensors =
-        Stream.of(SINGLE, INDEX).anyMatch(f -> Files.exists(directory.resolve(f), LinkOption.NOFOLLOW_LINKS));
-    return Optional.of(directory.resolve("model.onnx")).filter(f -> !hasSafetensors && Files.exists(f));
+        Stream.of(SINGLE, INDEX)
+            .anyMatch(f -> Files.exists(directory.resolve(f), LinkOption.NOFOLLOW_LINKS));
+    return Optional.of(directory.resolve("model.onnx"))
+        .filter(f -> !hasSafetensors && Files.exists(f));
   }
 
   private static Checkpoint weights(Path directory) {
@@ -76,6 +79,8 @@ final class DirectoryLoader {
   }
 
   private static Checkpoint weightFile(Path file) {
-    return file.toString().endsWith(".json") ? ShardedCheckpoint.open(file) : SafetensorsFile.open(file);
+    return file.toString().endsWith(".json")
+        ? ShardedCheckpoint.open(file)
+        : SafetensorsFile.open(file);
   }
 }

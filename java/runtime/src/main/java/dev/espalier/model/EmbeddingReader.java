@@ -15,9 +15,9 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * Reads what makes a directory a sentence embedder: {@code modules.json}, the configurations of its modules, and {@code
- * config_sentence_transformers.json}, as sentence-transformers writes them. Modules and settings that are not
- * implemented are refused by name.
+ * Reads what makes a directory a sentence embedder: {@code modules.json}, the configurations of its
+ * modules, and {@code config_sentence_transformers.json}, as sentence-transformers writes them.
+ * Modules and settings that are not implemented are refused by name.
  */
 final class EmbeddingReader {
   private static final String MODULES = "modules.json";
@@ -33,7 +33,10 @@ final class EmbeddingReader {
   /** One entry of {@code modules.json}. */
   private record Module(String type, String path) {}
 
-  /** The directory of the transformer itself: {@code directory}, or the one inside it that {@code modules.json} names. */
+  /**
+   * The directory of the transformer itself: {@code directory}, or the one inside it that {@code
+   * modules.json} names.
+   */
   static Path transformerDirectory(Path directory) {
     if (!Files.exists(directory.resolve(MODULES))) {
       return directory;
@@ -53,7 +56,8 @@ final class EmbeddingReader {
   private EmbeddingSettings read(ModelConfig config) {
     List<Module> modules = modules();
     Path transformer = directory.resolve(modules.get(0).path());
-    Pooling pooling = pooling(directory.resolve(modules.get(1).path()).resolve("config.json"), config);
+    Pooling pooling =
+        pooling(directory.resolve(modules.get(1).path()).resolve("config.json"), config);
     int maxLength = Math.min(config.maxPositions(), maxLength(transformer));
     Path file = directory.resolve("config_sentence_transformers.json");
     Map<String, String> prompts = new LinkedHashMap<>();
@@ -63,10 +67,14 @@ final class EmbeddingReader {
       String type = json.string("model_type", "SentenceTransformer");
       if (!type.equals("SentenceTransformer")) {
         throw new UnsupportedModelException(
-            json.label() + ": model_type \"" + type + "\" is not implemented; only \"SentenceTransformer\" is");
+            json.label()
+                + ": model_type \""
+                + type
+                + "\" is not implemented; only \"SentenceTransformer\" is");
       }
       refuseUnlessAbsent(json, "truncate_dim");
-      json.members("prompts").forEach((name, text) -> prompts.put(name, promptText(json, name, text)));
+      json.members("prompts")
+          .forEach((name, text) -> prompts.put(name, promptText(json, name, text)));
       defaultPrompt = json.string("default_prompt_name", null);
       if (defaultPrompt != null && !prompts.containsKey(defaultPrompt)) {
         throw new ModelFormatException(
@@ -92,7 +100,8 @@ final class EmbeddingReader {
     Path file = directory.resolve(MODULES);
     JsonNode array = JsonText.read(file);
     if (!array.isArray()) {
-      throw new ModelFormatException(file + ": expected an array of modules, found " + JsonFields.shown(array));
+      throw new ModelFormatException(
+          file + ": expected an array of modules, found " + JsonFields.shown(array));
     }
     List<String> order = List.of("Transformer", "Pooling", "Normalize");
     List<Module> modules = new ArrayList<>();
@@ -106,13 +115,20 @@ final class EmbeddingReader {
       }
       if (modules.size() == order.size() || !order.get(modules.size()).equals(name)) {
         throw new UnsupportedModelException(
-            json.label() + ": \"" + name + "\" is not implemented in this place; the order known is " + order);
+            json.label()
+                + ": \""
+                + name
+                + "\" is not implemented in this place; the order known is "
+                + order);
       }
       modules.add(new Module(name, path(json)));
     }
     if (modules.size() < 2) {
       throw new UnsupportedModelException(
-          file + ": has " + modules.size() + " of the modules Transformer and Pooling, both are needed");
+          file
+              + ": has "
+              + modules.size()
+              + " of the modules Transformer and Pooling, both are needed");
     }
     return modules;
   }
@@ -120,10 +136,14 @@ final class EmbeddingReader {
   private static String path(JsonFields json) {
     String path = json.string("path", "");
     boolean plain =
-        !path.contains("..") && path.chars().noneMatch(c -> c == '/' || c == '\\' || c == ':' || c < ' ');
+        !path.contains("..")
+            && path.chars().noneMatch(c -> c == '/' || c == '\\' || c == ':' || c < ' ');
     if (!plain) {
       throw new ModelFormatException(
-          json.label() + ": path \"" + path + "\", expected a plain directory name inside the model");
+          json.label()
+              + ": path \""
+              + path
+              + "\", expected a plain directory name inside the model");
     }
     return path;
   }
@@ -158,7 +178,9 @@ final class EmbeddingReader {
     }
     if (!json.bool("include_prompt", true)) {
       throw new UnsupportedModelException(
-          json.label() + ": include_prompt false (prompt tokens left out of the pooling) is not implemented");
+          json.label()
+              + ": include_prompt false (prompt tokens left out of the pooling) is not"
+              + " implemented");
     }
     return switch (modes.get(0)) {
       case "mean_tokens", "mean" -> Pooling.MEAN;
@@ -181,13 +203,18 @@ final class EmbeddingReader {
       if (json.bool("do_lower_case", false)) {
         throw new UnsupportedModelException(
             json.label()
-                + ": do_lower_case true (lower-casing before the tokenizer) is not implemented; set it to false if"
-                + " the tokenizer lower-cases by itself");
+                + ": do_lower_case true (lower-casing before the tokenizer) is not implemented; set"
+                + " it to false if the tokenizer lower-cases by itself");
       }
       for (String field : List.of("model_args", "config_args", "tokenizer_args")) {
         if (!json.members(field).isEmpty()) {
           throw new UnsupportedModelException(
-              json.label() + ": " + field + " " + JsonFields.shown(json.raw(field)) + " is not implemented");
+              json.label()
+                  + ": "
+                  + field
+                  + " "
+                  + JsonFields.shown(json.raw(field))
+                  + " is not implemented");
         }
       }
       if (json.has("max_seq_length")) {
@@ -200,7 +227,8 @@ final class EmbeddingReader {
       // transformers writes 1e30 where the tokenizer has no limit.
       double limit = json.number("model_max_length", MAX_LENGTH);
       if (!(limit >= 2)) {
-        throw new ModelFormatException(json.label() + ": model_max_length is " + limit + ", expected at least 2");
+        throw new ModelFormatException(
+            json.label() + ": model_max_length is " + limit + ", expected at least 2");
       }
       return (int) Math.min(limit, MAX_LENGTH);
     }
@@ -210,7 +238,12 @@ final class EmbeddingReader {
   private static void refuseUnlessAbsent(JsonFields json, String field) {
     if (json.has(field)) {
       throw new UnsupportedModelException(
-          json.label() + ": " + field + " " + JsonFields.shown(json.raw(field)) + " is not implemented");
+          json.label()
+              + ": "
+              + field
+              + " "
+              + JsonFields.shown(json.raw(field))
+              + " is not implemented");
     }
   }
 }

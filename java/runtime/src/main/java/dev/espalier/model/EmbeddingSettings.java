@@ -3,8 +3,8 @@ package dev.espalier.model;
 import java.util.Map;
 
 /**
- * What turns an encoder into a sentence embedder; from {@code modules.json} and its companions, from the table of short
- * names, or from the caller.
+ * What turns an encoder into a sentence embedder; from {@code modules.json} and its companions,
+ * from the table of short names, or from the caller.
  *
  * @param pooling how token vectors become one vector
  * @param normalize whether the vector is divided by its L2 norm
@@ -13,7 +13,11 @@ import java.util.Map;
  * @param defaultPrompt the prompt name used where the caller names none, or null
  */
 public record EmbeddingSettings(
-    Pooling pooling, boolean normalize, int maxLength, Map<String, String> prompts, String defaultPrompt) {
+    Pooling pooling,
+    boolean normalize,
+    int maxLength,
+    Map<String, String> prompts,
+    String defaultPrompt) {
   public EmbeddingSettings {
     prompts = Map.copyOf(prompts);
   }

@@ -19,7 +19,10 @@ public final class EncoderTensors {
     return "encoder.layer." + i;
   }
 
-  /** What every encoder of this configuration has, in the order of its forward pass; the pooler is not among it. */
+  /**
+   * What every encoder of this configuration has, in the order of its forward pass; the pooler is
+   * not among it.
+   */
   public static Map<String, List<Integer>> required(ModelConfig config) {
     Map<String, List<Integer>> shapes = new LinkedHashMap<>();
     int hidden = config.hiddenSize();

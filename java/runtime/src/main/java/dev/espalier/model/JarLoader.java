@@ -17,7 +17,9 @@ import java.util.Optional;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipFile;
 
-/** Opens the ONNX model inside a jar: the model and its tokenizer are unpacked into the cache once. */
+/**
+ * Opens the ONNX model inside a jar: the model and its tokenizer are unpacked into the cache once.
+ */
 final class JarLoader {
   /** What Protocol Buffers can hold. */
   private static final long MAX_ENTRY_BYTES = Integer.MAX_VALUE;
@@ -27,7 +29,8 @@ final class JarLoader {
   static ModelSource open(
       String name, Path jar, Optional<EmbeddingSettings> settings, OpenOptions options) {
     Path directory = unpacked(jar);
-    return OnnxLoader.open(name, directory.resolve("model.onnx"), jar.toString(), settings, options);
+    return OnnxLoader.open(
+        name, directory.resolve("model.onnx"), jar.toString(), settings, options);
   }
 
   private static Path unpacked(Path jar) {
@@ -58,11 +61,24 @@ final class JarLoader {
     }
     if (found.size() > 1) {
       throw new ModelFormatException(
-          jar + ": holds " + found.size() + " " + suffix + " files, expected one: " + found.subList(0, 2));
+          jar
+              + ": holds "
+              + found.size()
+              + " "
+              + suffix
+              + " files, expected one: "
+              + found.subList(0, 2));
     }
-    if (!found.isEmpty() && (found.get(0).getSize() < 0 || found.get(0).getSize() > MAX_ENTRY_BYTES)) {
+    if (!found.isEmpty()
+        && (found.get(0).getSize() < 0 || found.get(0).getSize() > MAX_ENTRY_BYTES)) {
       throw new ModelFormatException(
-          jar + ": " + found.get(0) + ": has " + found.get(0).getSize() + " bytes, at most " + MAX_ENTRY_BYTES);
+          jar
+              + ": "
+              + found.get(0)
+              + ": has "
+              + found.get(0).getSize()
+              + " bytes, at most "
+              + MAX_ENTRY_BYTES);
     }
     return found.isEmpty() ? null : found.get(0);
   }
@@ -71,10 +87,17 @@ final class JarLoader {
   private static String key(Map<String, ZipEntry> files) {
     StringBuilder text = new StringBuilder();
     files.forEach(
-        (file, e) -> text.append(file).append(' ').append(e.getSize()).append(' ').append(e.getCrc()).append('\n'));
+        (file, e) ->
+            text.append(file)
+                .append(' ')
+                .append(e.getSize())
+                .append(' ')
+                .append(e.getCrc())
+                .append('\n'));
     try {
       byte[] digest =
-          MessageDigest.getInstance("SHA-256").digest(text.toString().getBytes(StandardCharsets.UTF_8));
+          MessageDigest.getInstance("SHA-256")
+              .digest(text.toString().getBytes(StandardCharsets.UTF_8));
       return HexFormat.of().formatHex(digest, 0, 8);
     } catch (NoSuchAlgorithmException e) {
       throw new IllegalStateException(e);

@@ -23,8 +23,9 @@ import java.util.zip.ZipException;
 import java.util.zip.ZipFile;
 
 /**
- * The user's cache of unpacked models. An entry is a directory that is complete or absent: it is filled under a temporary
- * name and renamed, so that processes that unpack the same jar at once do not see each other's halves.
+ * The user's cache of unpacked models. An entry is a directory that is complete or absent: it is
+ * filled under a temporary name and renamed, so that processes that unpack the same jar at once do
+ * not see each other's halves.
  */
 public final class ModelCache {
   /** System property that names the root directory of all of Espalier's caches. */
@@ -35,7 +36,10 @@ public final class ModelCache {
 
   private ModelCache() {}
 
-  /** The root: {@code -Despalier.cache}, else {@code $XDG_CACHE_HOME/espalier}, else {@code ~/.cache/espalier}. */
+  /**
+   * The root: {@code -Despalier.cache}, else {@code $XDG_CACHE_HOME/espalier}, else {@code
+   * ~/.cache/espalier}.
+   */
   public static Path root() {
     String property = System.getProperty(PROPERTY, "");
     String xdg = System.getenv().getOrDefault("XDG_CACHE_HOME", "");
@@ -59,7 +63,8 @@ public final class ModelCache {
   }
 
   /**
-   * The directory {@code key} of the cache with {@code files}, unpacked from {@code zip} unless it is there already.
+   * The directory {@code key} of the cache with {@code files}, unpacked from {@code zip} unless it
+   * is there already.
    *
    * @param files file names in that directory, and the entries they come from
    * @throws ModelFormatException if an entry is damaged
@@ -146,7 +151,8 @@ public final class ModelCache {
     }
   }
 
-  private static int read(Path jar, ZipEntry entry, InputStream in, byte[] buffer) throws IOException {
+  private static int read(Path jar, ZipEntry entry, InputStream in, byte[] buffer)
+      throws IOException {
     try {
       return in.read(buffer);
     } catch (ZipException | EOFException e) {
@@ -155,7 +161,8 @@ public final class ModelCache {
   }
 
   /** Renames into place; where another process was faster, its directory holds the same. */
-  private static void publish(Path temporary, Path target, Map<String, ZipEntry> files) throws IOException {
+  private static void publish(Path temporary, Path target, Map<String, ZipEntry> files)
+      throws IOException {
     for (int attempt = 0; ; attempt++) {
       try {
         Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
@@ -167,7 +174,8 @@ public final class ModelCache {
         if (attempt == 3 || !Files.exists(target)) {
           throw e;
         }
-        // What is there was damaged by something else: move it out of the way whole, then delete it.
+        // What is there was damaged by something else: move it out of the way whole, then delete
+        // it.
         Path damaged = Files.createTempDirectory(target.getParent(), TEMPORARY);
         Files.move(target, damaged.resolve("damaged"), StandardCopyOption.ATOMIC_MOVE);
         delete(damaged);

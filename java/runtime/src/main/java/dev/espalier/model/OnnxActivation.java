@@ -31,7 +31,8 @@ record OnnxActivation(Activation kind, String input) {
           switch (approximate) {
             case "none" -> Activation.GELU;
             case "tanh" -> Activation.GELU_NEW;
-            default -> throw graph.unsupported(node.label() + ": approximate \"" + approximate + "\"");
+            default ->
+                throw graph.unsupported(node.label() + ": approximate \"" + approximate + "\"");
           };
       return new OnnxActivation(kind, graph.strip(node.input(0)));
     }
@@ -46,7 +47,10 @@ record OnnxActivation(Activation kind, String input) {
       }
     }
     throw graph.unsupported(
-        graph.describe(value) + ": is not an activation known here (" + Activation.knownNames() + ")");
+        graph.describe(value)
+            + ": is not an activation known here ("
+            + Activation.knownNames()
+            + ")");
   }
 
   /** Which activation is {@code scale * input * gate}; null if none. */
@@ -57,12 +61,15 @@ record OnnxActivation(Activation kind, String input) {
       if (!inner.factors().equals(List.of(input))) {
         return null;
       }
-      return near(inner.scale(), 1) ? Activation.SILU : near(inner.scale(), 1.702) ? Activation.QUICK_GELU : null;
+      return near(inner.scale(), 1)
+          ? Activation.SILU
+          : near(inner.scale(), 1.702) ? Activation.QUICK_GELU : null;
     }
     OnnxNode curve = near(scale, 0.5) ? onePlus(graph, gate) : null;
     if (curve != null && curve.is("Erf")) {
       OnnxGraph.Product inner = graph.product(curve.input(0));
-      boolean matches = inner.factors().equals(List.of(input)) && near(inner.scale(), Math.sqrt(0.5));
+      boolean matches =
+          inner.factors().equals(List.of(input)) && near(inner.scale(), Math.sqrt(0.5));
       return matches ? Activation.GELU : null;
     }
     if (curve != null && curve.is("Tanh")) {

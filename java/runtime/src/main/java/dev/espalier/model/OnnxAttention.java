@@ -18,21 +18,28 @@ record OnnxAttention(
   /** Relative; scales in half precision are off by up to this much. */
   private static final double TOLERANCE = 1e-3;
 
-  /** One of query, key, value: its linear layer, how its heads are cut, how its dimensions are ordered. */
+  /**
+   * One of query, key, value: its linear layer, how its heads are cut, how its dimensions are
+   * ordered.
+   */
   private record Side(OnnxLinear linear, OnnxNode reshape, int[] order, double scale) {}
 
   /**
-   * @param context the value [batch, sequence, heads * headSize] that the attention's output layer reads
+   * @param context the value [batch, sequence, heads * headSize] that the attention's output layer
+   *     reads
    * @param hint heads a layer, where the graph does not tell
    */
   static OnnxAttention of(OnnxGraph graph, OnnxMask mask, String context, OptionalInt hint) {
     OnnxNode joined = require(graph, context, "Reshape", "the heads' results joined");
-    OnnxNode swapped = require(graph, joined.input(0), "Transpose", "the heads' results moved back");
+    OnnxNode swapped =
+        require(graph, joined.input(0), "Transpose", "the heads' results moved back");
     if (!Arrays.equals(swapped.integers("perm"), new long[] {0, 2, 1, 3})) {
-      throw graph.unsupported(swapped.label() + ": perm " + Arrays.toString(swapped.integers("perm")));
+      throw graph.unsupported(
+          swapped.label() + ": perm " + Arrays.toString(swapped.integers("perm")));
     }
     OnnxNode weighted = require(graph, swapped.input(0), "MatMul", "softmax times values");
-    OnnxNode softmax = require(graph, withoutNanGuard(graph, weighted.input(0)), "Softmax", "the softmax");
+    OnnxNode softmax =
+        require(graph, withoutNanGuard(graph, weighted.input(0)), "Softmax", "the softmax");
     long axis = softmax.integer("axis", -1);
     if (axis != -1 && axis != 3) {
       throw graph.unsupported(softmax.label() + ": axis " + axis);
@@ -55,7 +62,8 @@ record OnnxAttention(
         case "Mul", "Div" -> {
           OptionalDouble by = graph.number(n.input(1));
           if (by.isEmpty()) {
-            throw graph.unsupported(n.label() + ": the scores' scale is not a number known from the graph");
+            throw graph.unsupported(
+                n.label() + ": the scores' scale is not a number known from the graph");
           }
           scale = n.is("Mul") ? scale * by.getAsDouble() : scale / by.getAsDouble();
           scores = n.input(0);
@@ -87,7 +95,8 @@ record OnnxAttention(
               + (float) expected
               + " and 1");
     }
-    return new OnnxAttention(q.linear().input(), q.linear(), k.linear(), v.linear(), cut[0], cut[1]);
+    return new OnnxAttention(
+        q.linear().input(), q.linear(), k.linear(), v.linear(), cut[0], cut[1]);
   }
 
   private static OnnxNode require(OnnxGraph graph, String value, String op, String role) {
@@ -98,7 +107,9 @@ record OnnxAttention(
     return node;
   }
 
-  /** PyTorch's attention puts 0 where a fully masked row gives NaN: {@code Where(IsNaN(p), 0, p)}. */
+  /**
+   * PyTorch's attention puts 0 where a fully masked row gives NaN: {@code Where(IsNaN(p), 0, p)}.
+   */
   private static String withoutNanGuard(OnnxGraph graph, String value) {
     OnnxNode where = graph.node(value, "Where");
     OnnxNode isNan = where == null ? null : graph.node(where.input(0), "IsNaN");
@@ -119,7 +130,10 @@ record OnnxAttention(
     return n.input(first ? a : b);
   }
 
-  /** From a factor of an attention product back to its linear layer: transposes, scalings, one Reshape. */
+  /**
+   * From a factor of an attention product back to its linear layer: transposes, scalings, one
+   * Reshape.
+   */
   private static Side side(OnnxGraph graph, String from, String role, int headSize) {
     int[] order = {0, 1, 2, 3};
     double scale = 1;
@@ -136,7 +150,8 @@ record OnnxAttention(
       } else if (n.is("Mul") || n.is("Div")) {
         OptionalDouble by = graph.number(n.input(1), headSize);
         if (by.isEmpty()) {
-          throw graph.unsupported(n.label() + ": the " + role + "'s scale is not a number known from the graph");
+          throw graph.unsupported(
+              n.label() + ": the " + role + "'s scale is not a number known from the graph");
         }
         scale = n.is("Mul") ? scale * by.getAsDouble() : scale / by.getAsDouble();
         v = n.input(0);
@@ -146,7 +161,8 @@ record OnnxAttention(
       } else if (reshape != null) {
         return new Side(OnnxLinear.of(graph, v, role), reshape, order, scale);
       } else {
-        throw graph.unsupported(n.label() + ": expected the " + role + " cut into heads by Reshape and Transpose");
+        throw graph.unsupported(
+            n.label() + ": expected the " + role + " cut into heads by Reshape and Transpose");
       }
     }
   }
@@ -154,13 +170,19 @@ record OnnxAttention(
   /** The order of dimensions before {@code transpose}, if {@code order} is that after it. */
   private static int[] before(OnnxGraph graph, OnnxNode transpose, int[] order) {
     long[] perm = transpose.integers("perm");
-    if (perm == null || perm.length != 4 || !Arrays.equals(Arrays.stream(perm).sorted().toArray(), new long[] {0, 1, 2, 3})) {
-      throw graph.unsupported(transpose.label() + ": perm " + Arrays.toString(perm) + ", expected four dimensions");
+    if (perm == null
+        || perm.length != 4
+        || !Arrays.equals(Arrays.stream(perm).sorted().toArray(), new long[] {0, 1, 2, 3})) {
+      throw graph.unsupported(
+          transpose.label() + ": perm " + Arrays.toString(perm) + ", expected four dimensions");
     }
     return Arrays.stream(order).map(i -> (int) perm[i]).toArray();
   }
 
-  /** Heads and head width from the Reshape to [batch, sequence, heads, width], either of which may be left open. */
+  /**
+   * Heads and head width from the Reshape to [batch, sequence, heads, width], either of which may
+   * be left open.
+   */
   private static int[] heads(OnnxGraph graph, Side side, OptionalInt hint) {
     String shape = side.reshape().input(1);
     double heads = -1;
@@ -186,13 +208,23 @@ record OnnxAttention(
     }
     if (heads <= 0 && width <= 0) {
       throw graph.unsupported(
-          side.reshape().label() + ": the number of heads is not known from the graph; give it as an option");
+          side.reshape().label()
+              + ": the number of heads is not known from the graph; give it as an option");
     }
     heads = heads > 0 ? heads : out / width;
     width = width > 0 ? width : out / heads;
-    if (heads * width != out || heads != Math.rint(heads) || width != Math.rint(width)) {
+    if (!(width >= 1)
+        || heads * width != out
+        || heads != Math.rint(heads)
+        || width != Math.rint(width)) {
       throw graph.unsupported(
-          side.reshape().label() + ": " + heads + " heads of width " + width + " do not make " + out);
+          side.reshape().label()
+              + ": "
+              + heads
+              + " heads of width "
+              + width
+              + " do not make "
+              + out);
     }
     return new int[] {(int) heads, (int) width};
   }

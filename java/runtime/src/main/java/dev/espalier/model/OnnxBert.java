@@ -22,9 +22,10 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 
 /**
- * Finds a BERT encoder in an ONNX graph by what its operations compute, never by the names of its weights: exporters
- * leave linear weights nameless and transposed. From the Gather on {@code input_ids} the hidden state is followed from
- * LayerNorm to LayerNorm; whatever lies between two of them must be exactly BERT's attention or feed-forward block.
+ * Finds a BERT encoder in an ONNX graph by what its operations compute, never by the names of its
+ * weights: exporters leave linear weights nameless and transposed. From the Gather on {@code
+ * input_ids} the hidden state is followed from LayerNorm to LayerNorm; whatever lies between two of
+ * them must be exactly BERT's attention or feed-forward block.
  */
 final class OnnxBert {
   private final OnnxGraph graph;
@@ -65,7 +66,8 @@ final class OnnxBert {
     add(EncoderTensors.EMBEDDING_NORM, embeddings.norm());
     Map<String, List<OnnxNorm>> byTerm = new LinkedHashMap<>();
     for (OnnxNorm norm : norms.values()) {
-      new HashSet<>(norm.terms(graph)).forEach(t -> byTerm.computeIfAbsent(t, k -> new ArrayList<>()).add(norm));
+      new HashSet<>(norm.terms(graph))
+          .forEach(t -> byTerm.computeIfAbsent(t, k -> new ArrayList<>()).add(norm));
     }
     double eps = embeddings.norm().eps();
     OnnxNorm hidden = embeddings.norm();
@@ -73,14 +75,25 @@ final class OnnxBert {
       OnnxNorm middle = next;
       OnnxNorm out = residual(byTerm, middle);
       if (out == null) {
-        throw graph.unsupported(graph.describe(middle.output()) + ": no feed-forward block follows this attention");
+        throw graph.unsupported(
+            graph.describe(middle.output()) + ": no feed-forward block follows this attention");
       }
       layer(hidden, middle, out);
       if (middle.eps() != eps || out.eps() != eps) {
         throw graph.unsupported(
-            graph.describe(out.output()) + ": LayerNorms differ in epsilon: " + eps + ", " + middle.eps() + ", " + out.eps());
+            graph.describe(out.output())
+                + ": LayerNorms differ in epsilon: "
+                + eps
+                + ", "
+                + middle.eps()
+                + ", "
+                + out.eps());
       }
       hidden = out;
+    }
+    if (!(eps > 0 && eps < 1)) {
+      throw graph.unsupported(
+          graph.describe(hidden.output()) + ": epsilon " + eps + ", expected above 0 and below 1");
     }
     if (heads.isEmpty()) {
       throw graph.unsupported("no encoder layer follows the embeddings");
@@ -91,7 +104,9 @@ final class OnnxBert {
 
   private void refuseQuantized() {
     for (OnnxNode n : graph.model.nodes()) {
-      if (n.op().contains("Quantize") || n.op().contains("Integer") || n.op().startsWith("QLinear")) {
+      if (n.op().contains("Quantize")
+          || n.op().contains("Integer")
+          || n.op().startsWith("QLinear")) {
         throw new UnsupportedModelException(
             graph.model.label()
                 + ": "
@@ -106,7 +121,10 @@ final class OnnxBert {
     List<OnnxNorm> norms = byTerm.getOrDefault(graph.strip(hidden.output()), List.of());
     if (norms.size() > 1) {
       throw graph.unsupported(
-          graph.describe(hidden.output()) + ": " + norms.size() + " LayerNorms add to it, expected one");
+          graph.describe(hidden.output())
+              + ": "
+              + norms.size()
+              + " LayerNorms add to it, expected one");
     }
     return norms.isEmpty() ? null : norms.get(0);
   }
@@ -119,21 +137,29 @@ final class OnnxBert {
     for (OnnxLinear side : List.of(attention.query(), attention.key(), attention.value())) {
       if (!side.input().equals(from)) {
         throw graph.unsupported(
-            graph.describe(side.input()) + ": " + name + " attends to this, expected " + graph.describe(from));
+            graph.describe(side.input())
+                + ": "
+                + name
+                + " attends to this, expected "
+                + graph.describe(from));
       }
     }
     OnnxLinear down = branch(middle, out, name + " output");
     OnnxActivation act = OnnxActivation.of(graph, down.input());
     OnnxLinear up = OnnxLinear.of(graph, act.input(), name + " intermediate");
     if (!up.input().equals(graph.strip(middle.output()))) {
-      throw graph.unsupported(graph.describe(up.input()) + ": " + name + "'s feed-forward block reads this");
+      throw graph.unsupported(
+          graph.describe(up.input()) + ": " + name + "'s feed-forward block reads this");
     }
     if (heads.isEmpty()) {
       headSize = attention.headSize();
       intermediate = up.out();
       activation = act.kind();
-    } else if (headSize != attention.headSize() || intermediate != up.out() || activation != act.kind()) {
-      throw graph.unsupported(name + " differs from the first layer in head width, intermediate width or activation");
+    } else if (headSize != attention.headSize()
+        || intermediate != up.out()
+        || activation != act.kind()) {
+      throw graph.unsupported(
+          name + " differs from the first layer in head width, intermediate width or activation");
     }
     heads.add(attention.heads());
     add(name + ".attention.self.query", attention.query());
@@ -176,10 +202,15 @@ final class OnnxBert {
       for (String in : n.inputs()) {
         OnnxNode transpose = graph.node(in, "Transpose");
         OnnxTensor constant = graph.constant(transpose == null ? in : transpose.input(0));
-        boolean isWeight = constant != null && constant.info().isFloat() && constant.info().elements() > 1;
+        boolean isWeight =
+            constant != null && constant.info().isFloat() && constant.info().elements() > 1;
         if (isWeight && !used.contains(constant)) {
           throw graph.unsupported(
-              n.label() + ": the graph goes on behind the encoder with weight " + in + " " + constant.info().shape()
+              n.label()
+                  + ": the graph goes on behind the encoder with weight "
+                  + in
+                  + " "
+                  + constant.info().shape()
                   + "; heads in ONNX files are not read");
         }
       }
@@ -192,7 +223,7 @@ final class OnnxBert {
       n = graph.node(n.input(0));
     }
     boolean gather = n != null && n.is("Gather") && n.integer("axis", 0) == 1;
-    boolean slice = n != null && n.is("Slice");
+    boolean slice = n != null && n.is("Slice") && graph.number(n.input(2)).orElse(0) == 1;
     return (gather || slice)
         && graph.number(n.input(1)).orElse(1) == 0
         && graph.strip(n.input(0)).equals(graph.strip(last));
@@ -217,14 +248,24 @@ final class OnnxBert {
     int hidden = embeddings.words().shape().get(1);
     if (hidden % headSize != 0) {
       throw new ModelFormatException(
-          graph.model.label() + ": hidden size " + hidden + " is not a multiple of the head width " + headSize);
+          graph.model.label()
+              + ": hidden size "
+              + hidden
+              + " is not a multiple of the head width "
+              + headSize);
     }
     int original = hidden / headSize;
     SortedMap<Integer, SortedSet<Integer>> pruned = new TreeMap<>();
     for (int i = 0; i < heads.size(); i++) {
       if (heads.get(i) > original) {
         throw graph.unsupported(
-            EncoderTensors.layer(i) + " has " + heads.get(i) + " heads of width " + headSize + ", hidden size is " + hidden);
+            EncoderTensors.layer(i)
+                + " has "
+                + heads.get(i)
+                + " heads of width "
+                + headSize
+                + ", hidden size is "
+                + hidden);
       }
       // Which heads went is no longer known, and nothing depends on it: call them the last ones.
       SortedSet<Integer> gone = new TreeSet<>();

@@ -10,8 +10,8 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * The three embedding tables of a graph, told apart by what indexes them: the input {@code input_ids}, the input {@code
- * token_type_ids} (or zeros), and 0, 1, 2, ...
+ * The three embedding tables of a graph, told apart by what indexes them: the input {@code
+ * input_ids}, the input {@code token_type_ids} (or zeros), and 0, 1, 2, ...
  *
  * @param norm the LayerNorm of their sum
  */
@@ -31,8 +31,8 @@ record OnnxEmbeddings(OnnxNorm norm, Weight words, Weight positions, Weight type
     }
     if (found == null) {
       throw graph.unsupported(
-          "no LayerNorm of word embeddings found: no Gather from a constant table by an input named input_ids (the"
-              + " inputs are "
+          "no LayerNorm of word embeddings found: no Gather from a constant table by an input named"
+              + " input_ids (the inputs are "
               + graph.model.inputs()
               + ")");
     }
@@ -47,7 +47,8 @@ record OnnxEmbeddings(OnnxNorm norm, Weight words, Weight positions, Weight type
       Weight table = gather ? graph.matrix(n.input(0), true) : null;
       if (table == null || table.transposed()) {
         throw graph.unsupported(
-            graph.describe(term) + ": is summed into the embeddings, expected a Gather from a constant table");
+            graph.describe(term)
+                + ": is summed into the embeddings, expected a Gather from a constant table");
       }
       String role = role(graph, n, graph.strip(n.input(1)));
       if (tables.put(role, table) != null) {
@@ -56,10 +57,12 @@ record OnnxEmbeddings(OnnxNorm norm, Weight words, Weight positions, Weight type
     }
     for (String role : List.of("word", "position", "token type")) {
       if (!tables.containsKey(role)) {
-        throw graph.unsupported(graph.describe(norm.output()) + ": the sum lacks " + role + " embeddings");
+        throw graph.unsupported(
+            graph.describe(norm.output()) + ": the sum lacks " + role + " embeddings");
       }
     }
-    return new OnnxEmbeddings(norm, tables.get("word"), tables.get("position"), tables.get("token type"));
+    return new OnnxEmbeddings(
+        norm, tables.get("word"), tables.get("position"), tables.get("token type"));
   }
 
   private static boolean isGatherOf(OnnxGraph graph, String term, String input) {
@@ -69,14 +72,17 @@ record OnnxEmbeddings(OnnxNorm norm, Weight words, Weight positions, Weight type
 
   /** TensorFlow exporters put {@code :0} behind a name. */
   private static boolean isInput(OnnxGraph graph, String value, String name) {
-    return graph.model.inputs().contains(value) && (value.equals(name) || value.equals(name + ":0"));
+    return graph.model.inputs().contains(value)
+        && (value.equals(name) || value.equals(name + ":0"));
   }
 
   private static String role(OnnxGraph graph, OnnxNode gather, String index) {
     if (isInput(graph, index, "input_ids")) {
       return "word";
     }
-    if (isInput(graph, index, "token_type_ids") || isInput(graph, index, "segment_ids") || is(graph, index, false, 0)) {
+    if (isInput(graph, index, "token_type_ids")
+        || isInput(graph, index, "segment_ids")
+        || is(graph, index, false, 0)) {
       return "token type";
     }
     if (isInput(graph, index, "position_ids") || is(graph, index, true, 0)) {
@@ -101,18 +107,25 @@ record OnnxEmbeddings(OnnxNorm norm, Weight words, Weight positions, Weight type
       return false;
     }
     return switch (n.op()) {
-      case "Unsqueeze", "Squeeze", "Expand", "Reshape" -> is(graph, n.input(0), counting, depth + 1);
+      case "Unsqueeze", "Squeeze", "Expand", "Reshape" ->
+          is(graph, n.input(0), counting, depth + 1);
       case "Slice" -> startsAtZero(graph, n) && is(graph, n.input(0), counting, depth + 1);
       case "Range" ->
           counting
               && graph.number(n.input(0)).orElse(1) == 0
               && graph.number(n.input(2)).orElse(0) == 1;
-      case "ConstantOfShape" -> !counting && (n.tensor("value") == null || counts(n.tensor("value"), false));
-      case "Mul" -> !counting && (is(graph, n.input(0), false, depth + 1) || is(graph, n.input(1), false, depth + 1));
+      case "ConstantOfShape" ->
+          !counting && (n.tensor("value") == null || counts(n.tensor("value"), false));
+      case "Mul" ->
+          !counting
+              && (is(graph, n.input(0), false, depth + 1)
+                  || is(graph, n.input(1), false, depth + 1));
       case "Add" ->
           (is(graph, n.input(0), false, depth + 1) && is(graph, n.input(1), counting, depth + 1))
-              || (is(graph, n.input(1), false, depth + 1) && is(graph, n.input(0), counting, depth + 1));
-      case "Sub" -> is(graph, n.input(1), false, depth + 1) && is(graph, n.input(0), counting, depth + 1);
+              || (is(graph, n.input(1), false, depth + 1)
+                  && is(graph, n.input(0), counting, depth + 1));
+      case "Sub" ->
+          is(graph, n.input(1), false, depth + 1) && is(graph, n.input(0), counting, depth + 1);
       default -> false;
     };
   }

@@ -16,8 +16,8 @@ import java.util.OptionalDouble;
 import java.util.Set;
 
 /**
- * Questions that recognising a BERT asks of an ONNX graph: what a value is once copies are seen through, what it is the
- * sum or product of, what number it always is.
+ * Questions that recognising a BERT asks of an ONNX graph: what a value is once copies are seen
+ * through, what it is the sum or product of, what number it always is.
  */
 final class OnnxGraph {
   private static final int MAX_TERMS = 64;
@@ -67,7 +67,9 @@ final class OnnxGraph {
     return constant(value) != null;
   }
 
-  /** Tells which values LayerNorms give: sums end there, and what comes from one {@link #isInside}. */
+  /**
+   * Tells which values LayerNorms give: sums end there, and what comes from one {@link #isInside}.
+   */
   void markInside(Set<String> norms) {
     normOutputs.addAll(norms);
     for (OnnxNode node : model.nodes()) {
@@ -85,7 +87,10 @@ final class OnnxGraph {
     return inside.contains(value);
   }
 
-  /** The terms of a sum, copies seen through; a value that is no sum, or is a LayerNorm's, is its own only term. */
+  /**
+   * The terms of a sum, copies seen through; a value that is no sum, or is a LayerNorm's, is its
+   * own only term.
+   */
   List<String> terms(String value) {
     List<String> terms = new ArrayList<>();
     Deque<String> open = new ArrayDeque<>(List.of(value));
@@ -105,7 +110,10 @@ final class OnnxGraph {
     return terms;
   }
 
-  /** A product as one number times other values; Mul, Div by a number, Neg and whole powers are multiplied out. */
+  /**
+   * A product as one number times other values; Mul, Div by a number, Neg and whole powers are
+   * multiplied out.
+   */
   record Product(double scale, List<String> factors) {}
 
   Product product(String value) {
@@ -135,7 +143,8 @@ final class OnnxGraph {
         factors.add(v);
       }
       if (factors.size() + open.size() > MAX_TERMS) {
-        throw unsupported("value " + value + " is a product of more than " + MAX_TERMS + " factors");
+        throw unsupported(
+            "value " + value + " is a product of more than " + MAX_TERMS + " factors");
       }
     }
     return new Product(scale, factors);
@@ -152,8 +161,8 @@ final class OnnxGraph {
   }
 
   /**
-   * As {@link #number(String)}, where the last dimension of any shape that is asked for is {@code lastDimension} (0: not
-   * known).
+   * As {@link #number(String)}, where the last dimension of any shape that is asked for is {@code
+   * lastDimension} (0: not known).
    */
   OptionalDouble number(String value, int lastDimension) {
     return number(value, lastDimension, 0);
@@ -222,7 +231,9 @@ final class OnnxGraph {
         });
   }
 
-  /** {@code shape[-1]} or {@code shape[3]}, by Gather or by Slice, of a value of four dimensions. */
+  /**
+   * {@code shape[-1]} or {@code shape[3]}, by Gather or by Slice, of a value of four dimensions.
+   */
   private boolean isLastDimension(OnnxNode n) {
     if (!n.is("Gather") && !n.is("Slice")) {
       return false;
@@ -233,7 +244,10 @@ final class OnnxGraph {
         && (index.getAsDouble() == -1 || index.getAsDouble() == 3);
   }
 
-  /** A constant matrix as [out, in]; {@code given} says whether the graph has it so. Null if it is no constant. */
+  /**
+   * A constant matrix as [out, in]; {@code given} says whether the graph has it so. Null if it is
+   * no constant.
+   */
   Weight matrix(String value, boolean given) {
     boolean transposed = !given;
     String v = strip(value);
@@ -243,26 +257,33 @@ final class OnnxGraph {
       v = strip(n.input(0));
     }
     OnnxTensor constant = model.constant(v);
-    boolean fits = constant != null && constant.info().shape().size() == 2 && constant.info().isFloat();
+    boolean fits =
+        constant != null && constant.info().shape().size() == 2 && constant.info().isFloat();
     return fits ? new Weight(constant, transposed) : null;
   }
 
   /** A floating-point constant of one dimension; null otherwise. */
   Weight vector(String value) {
     OnnxTensor constant = constant(value);
-    boolean fits = constant != null && constant.info().shape().size() == 1 && constant.info().isFloat();
+    boolean fits =
+        constant != null && constant.info().shape().size() == 1 && constant.info().isFloat();
     return fits ? new Weight(constant, false) : null;
   }
 
   /** The refusal of something in the graph that is not BERT as it is known here. */
   UnsupportedModelException unsupported(String what) {
     return new UnsupportedModelException(
-        model.label() + ": " + what + "; known is BERT as PyTorch exports it, not optimized or fused");
+        model.label()
+            + ": "
+            + what
+            + "; known is BERT as PyTorch exports it, not optimized or fused");
   }
 
   /** What a value is, for a refusal. */
   String describe(String value) {
     OnnxNode n = node(value);
-    return n != null ? n.label() : isConstant(value) ? "constant " + strip(value) : "input " + strip(value);
+    return n != null
+        ? n.label()
+        : isConstant(value) ? "constant " + strip(value) : "input " + strip(value);
   }
 }

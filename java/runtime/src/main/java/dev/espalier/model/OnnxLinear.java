@@ -30,7 +30,10 @@ record OnnxLinear(String input, Weight weight, Weight bias) {
     List<String> others = new ArrayList<>();
     for (String term : terms) {
       OnnxNode n = graph.node(term);
-      if (product == null && n != null && n.is("MatMul") && graph.matrix(n.input(1), false) != null) {
+      if (product == null
+          && n != null
+          && n.is("MatMul")
+          && graph.matrix(n.input(1), false) != null) {
         product = n;
         weight = graph.matrix(n.input(1), false);
       } else if (product == null && n != null && n.is("Gemm")) {
@@ -49,18 +52,31 @@ record OnnxLinear(String input, Weight weight, Weight bias) {
       String found =
           !others.isEmpty() ? String.join(", ", others) : weight == null ? "no weight" : "no bias";
       throw graph.unsupported(
-          where + ": expected the " + role + " linear layer (MatMul and Add, or Gemm), found " + found);
+          where
+              + ": expected the "
+              + role
+              + " linear layer (MatMul and Add, or Gemm), found "
+              + found);
     }
     if (!bias.shape().get(0).equals(weight.shape().get(0))) {
       throw graph.unsupported(
-          where + ": " + role + ": weight " + weight.shape() + " and bias " + bias.shape() + " do not fit");
+          where
+              + ": "
+              + role
+              + ": weight "
+              + weight.shape()
+              + " and bias "
+              + bias.shape()
+              + " do not fit");
     }
     return new OnnxLinear(graph.strip(product.input(0)), weight, bias);
   }
 
   private static Weight gemmWeight(OnnxGraph graph, OnnxNode gemm) {
     boolean plain =
-        gemm.number("alpha", 1) == 1 && gemm.number("beta", 1) == 1 && gemm.integer("transA", 0) == 0;
+        gemm.number("alpha", 1) == 1
+            && gemm.number("beta", 1) == 1
+            && gemm.integer("transA", 0) == 0;
     if (!plain) {
       throw graph.unsupported(gemm.label() + ": alpha, beta or transA is set");
     }

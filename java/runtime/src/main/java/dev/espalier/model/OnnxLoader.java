@@ -10,7 +10,10 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 
-/** Opens a BERT exported to ONNX; what lies beside the file (tokenizer, config.json, modules.json) is read too. */
+/**
+ * Opens a BERT exported to ONNX; what lies beside the file (tokenizer, config.json, modules.json)
+ * is read too.
+ */
 final class OnnxLoader {
   private OnnxLoader() {}
 
@@ -18,7 +21,11 @@ final class OnnxLoader {
    * @param location where the caller found the model, for people
    */
   static ModelSource open(
-      String name, Path file, String location, Optional<EmbeddingSettings> settings, OpenOptions options) {
+      String name,
+      Path file,
+      String location,
+      Optional<EmbeddingSettings> settings,
+      OpenOptions options) {
     Path directory = file.toAbsolutePath().getParent();
     Path configFile = directory.resolve("config.json");
     Optional<ModelConfig> beside =
@@ -47,7 +54,8 @@ final class OnnxLoader {
     }
   }
 
-  private static void checkAgreement(Path configFile, ModelConfig said, Path file, ModelConfig found) {
+  private static void checkAgreement(
+      Path configFile, ModelConfig said, Path file, ModelConfig found) {
     Map<String, List<Integer>> fields = new LinkedHashMap<>();
     fields.put("vocab_size", List.of(said.vocabSize(), found.vocabSize()));
     fields.put("hidden_size", List.of(said.hiddenSize(), found.hiddenSize()));
@@ -60,7 +68,15 @@ final class OnnxLoader {
         (field, values) -> {
           if (!values.get(0).equals(values.get(1))) {
             throw new ModelFormatException(
-                configFile + ": " + field + " " + values.get(0) + ", the graph of " + file + " has " + values.get(1));
+                configFile
+                    + ": "
+                    + field
+                    + " "
+                    + values.get(0)
+                    + ", the graph of "
+                    + file
+                    + " has "
+                    + values.get(1));
           }
         });
   }

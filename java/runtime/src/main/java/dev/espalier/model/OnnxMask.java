@@ -9,14 +9,36 @@ import java.util.List;
 import java.util.Set;
 
 /**
- * Tells an attention mask, which packed batches make superfluous, from what looks like one: a learned bias, a causal
- * mask, distances between positions.
+ * Tells an attention mask, which packed batches make superfluous, from what looks like one: a
+ * learned bias, a causal mask, distances between positions.
  */
 final class OnnxMask {
   private static final Set<String> PLAIN =
       Set.of(
-          "Unsqueeze", "Squeeze", "Cast", "Identity", "Constant", "ConstantOfShape", "Expand", "Shape", "Gather", "Slice",
-          "Concat", "Reshape", "Where", "Equal", "Not", "And", "Sub", "Mul", "Add", "Div", "Min", "Max", "Range", "Size");
+          "Unsqueeze",
+          "Squeeze",
+          "Cast",
+          "Identity",
+          "Constant",
+          "ConstantOfShape",
+          "Expand",
+          "Shape",
+          "Gather",
+          "Slice",
+          "Concat",
+          "Reshape",
+          "Where",
+          "Equal",
+          "Not",
+          "And",
+          "Sub",
+          "Mul",
+          "Add",
+          "Div",
+          "Min",
+          "Max",
+          "Range",
+          "Size");
 
   private final OnnxGraph graph;
   private final Set<String> checked = new HashSet<>();
@@ -46,11 +68,20 @@ final class OnnxMask {
       OnnxNode n = graph.model.producer(v);
       fromInput |= graph.model.inputs().contains(v);
       if (constant != null && constant.info().isFloat() && constant.info().elements() > 1) {
-        throw graph.unsupported(at.label() + ": adds the constant " + v + " " + constant.info().shape() + " to its scores");
+        throw graph.unsupported(
+            at.label()
+                + ": adds the constant "
+                + v
+                + " "
+                + constant.info().shape()
+                + " to its scores");
       }
       if (n != null && !(n.domain().isEmpty() && PLAIN.contains(n.op()))) {
         throw graph.unsupported(
-            at.label() + ": its mask is computed by " + n.label() + ", which masking a padded batch does not need");
+            at.label()
+                + ": its mask is computed by "
+                + n.label()
+                + ", which masking a padded batch does not need");
       }
       if (n != null && !n.is("Shape")) {
         n.inputs().forEach(open::push);

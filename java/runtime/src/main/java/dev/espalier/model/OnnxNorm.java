@@ -10,7 +10,8 @@ import java.util.OptionalDouble;
 import java.util.Set;
 
 /**
- * A LayerNorm over the last dimension: the operator of opset 17, or the form that earlier opsets spell out.
+ * A LayerNorm over the last dimension: the operator of opset 17, or the form that earlier opsets
+ * spell out.
  *
  * @param output the value it gives
  * @param sum the value it normalises
@@ -48,13 +49,21 @@ record OnnxNorm(String output, String sum, Weight weight, Weight bias, double ep
     long axis = node.integer("axis", -1);
     // Hidden states have three dimensions, [batch, sequence, hidden].
     if (weight == null || bias == null || (axis != -1 && axis != 2)) {
-      throw graph.unsupported(node.label() + ": axis " + axis + ", or scale and bias are not constant vectors");
+      throw graph.unsupported(
+          node.label() + ": axis " + axis + ", or scale and bias are not constant vectors");
     }
     return new OnnxNorm(
-        node.outputs().get(0), node.input(0), weight, bias, shortest(node.number("epsilon", 1e-5f)));
+        node.outputs().get(0),
+        node.input(0),
+        weight,
+        bias,
+        shortest(node.number("epsilon", 1e-5f)));
   }
 
-  /** {@code (x - mean) / sqrt(mean((x - mean)^2) + eps) * weight + bias}; null if {@code add} does not end that. */
+  /**
+   * {@code (x - mean) / sqrt(mean((x - mean)^2) + eps) * weight + bias}; null if {@code add} does
+   * not end that.
+   */
   private static OnnxNorm spelledOut(OnnxGraph graph, OnnxNode add) {
     for (int i = 0; i < 2; i++) {
       Weight bias = graph.vector(add.input(i));
@@ -119,7 +128,10 @@ record OnnxNorm(String output, String sum, Weight weight, Weight bias, double ep
     if (axes == null && given != null) {
       axes = given.longs();
     }
-    return axes != null && axes.length == 1 && Set.of(-1L, 2L).contains(axes[0]) && reduce.integer("keepdims", 1) == 1;
+    return axes != null
+        && axes.length == 1
+        && Set.of(-1L, 2L).contains(axes[0])
+        && reduce.integer("keepdims", 1) == 1;
   }
 
   /** The number that whoever wrote 1e-12 meant, where the file has the nearest fp32. */

@@ -6,16 +6,22 @@ import java.util.Optional;
 import java.util.OptionalInt;
 
 /**
- * What a caller decides about a model that is opened; each setting overrides what the model's own files say.
+ * What a caller decides about a model that is opened; each setting overrides what the model's own
+ * files say.
  *
- * @param pooling how token vectors become one vector; where the model has no settings, naming it makes an embedder of it
- * @param normalize whether vectors are divided by their L2 norm; true where neither caller nor model says
- * @param maxLength longest sequence in tokens, never above the model's number of positions, which holds where neither
- *     caller nor model says
+ * @param pooling how token vectors become one vector; where the model has no settings, naming it
+ *     makes an embedder of it
+ * @param normalize whether vectors are divided by their L2 norm; true where neither caller nor
+ *     model says
+ * @param maxLength longest sequence in tokens, never above the model's number of positions, which
+ *     holds where neither caller nor model says
  * @param heads attention heads a layer, for an ONNX file whose graph does not tell
  */
 public record OpenOptions(
-    Optional<Pooling> pooling, Optional<Boolean> normalize, OptionalInt maxLength, OptionalInt heads) {
+    Optional<Pooling> pooling,
+    Optional<Boolean> normalize,
+    OptionalInt maxLength,
+    OptionalInt heads) {
   public OpenOptions {
     maxLength.ifPresent(n -> checkAtLeast("maxLength", n, 2));
     heads.ifPresent(n -> checkAtLeast("heads", n, 1));
@@ -56,7 +62,8 @@ public record OpenOptions(
     }
     EmbeddingSettings base =
         own.orElseGet(
-            () -> new EmbeddingSettings(pooling.get(), true, config.maxPositions(), Map.of(), null));
+            () ->
+                new EmbeddingSettings(pooling.get(), true, config.maxPositions(), Map.of(), null));
     return Optional.of(
         new EmbeddingSettings(
             pooling.orElse(base.pooling()),

@@ -11,4 +11,7 @@ import java.util.Optional;
  * @param source where they are, for messages
  */
 public record TokenizerFiles(
-    Optional<byte[]> tokenizerJson, Optional<byte[]> vocab, Optional<byte[]> tokenizerConfig, String source) {}
+    Optional<byte[]> tokenizerJson,
+    Optional<byte[]> vocab,
+    Optional<byte[]> tokenizerConfig,
+    String source) {}

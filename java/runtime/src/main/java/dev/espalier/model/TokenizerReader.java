@@ -12,7 +12,10 @@ final class TokenizerReader {
 
   private TokenizerReader() {}
 
-  /** The files in {@code directory}; empty if it has neither {@code tokenizer.json} nor {@code vocab.txt}. */
+  /**
+   * The files in {@code directory}; empty if it has neither {@code tokenizer.json} nor {@code
+   * vocab.txt}.
+   */
   static Optional<TokenizerFiles> read(Path directory) {
     Optional<byte[]> json = bytes(directory.resolve("tokenizer.json"));
     Optional<byte[]> vocab = bytes(directory.resolve("vocab.txt"));
@@ -34,7 +37,10 @@ final class TokenizerReader {
     String stem = onnx.getFileName().toString().replaceFirst("\\.[^.]*$", "");
     Path named = directory.resolve(stem + "-tokenizer.json");
     return bytes(named)
-        .map(b -> new TokenizerFiles(Optional.of(b), Optional.empty(), Optional.empty(), named.toString()));
+        .map(
+            b ->
+                new TokenizerFiles(
+                    Optional.of(b), Optional.empty(), Optional.empty(), named.toString()));
   }
 
   private static Optional<byte[]> bytes(Path file) {
@@ -45,7 +51,12 @@ final class TokenizerReader {
       long size = Files.size(file);
       if (size > MAX_BYTES) {
         throw new ModelFormatException(
-            file + ": has " + size + " bytes, at most " + MAX_BYTES + " are read as a tokenizer file");
+            file
+                + ": has "
+                + size
+                + " bytes, at most "
+                + MAX_BYTES
+                + " are read as a tokenizer file");
       }
       return Optional.of(Files.readAllBytes(file));
     } catch (IOException e) {

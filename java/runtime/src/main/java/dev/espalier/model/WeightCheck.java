@@ -9,7 +9,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
-/** Holds a checkpoint in canonical names against its configuration: every tensor there, of its shape, and no other. */
+/**
+ * Holds a checkpoint in canonical names against its configuration: every tensor there, of its
+ * shape, and no other.
+ */
 final class WeightCheck {
   private static final int SHOWN = 5;
 
@@ -35,7 +38,7 @@ final class WeightCheck {
               + ": lacks "
               + missing.size()
               + (missing.size() == 1 ? " tensor" : " tensors")
-              + " that config.json asks for: "
+              + " that the configuration asks for: "
               + String.join(", ", missing.subList(0, Math.min(SHOWN, missing.size())))
               + (missing.size() > SHOWN ? ", ..." : ""));
     }
@@ -45,7 +48,12 @@ final class WeightCheck {
   private static void checkTensor(ModelConfig config, TensorInfo info, List<Integer> shape) {
     if (!info.isFloat()) {
       throw new ModelFormatException(
-          info.source() + ": tensor " + info.name() + ": dtype " + info.dtype() + ", expected one of F64, F32, F16, BF16");
+          info.source()
+              + ": tensor "
+              + info.name()
+              + ": dtype "
+              + info.dtype()
+              + ", expected one of F64, F32, F16, BF16");
     }
     if (!info.shape().equals(shape)) {
       throw new ModelFormatException(
@@ -54,17 +62,24 @@ final class WeightCheck {
               + info.name()
               + ": shape "
               + info.shape()
-              + ", config.json asks for "
+              + ", the configuration asks for "
               + shape
-              + (config.prunedHeads().isEmpty() ? "" : " (pruned_heads " + config.prunedHeads() + ")"));
+              + (config.prunedHeads().isEmpty()
+                  ? ""
+                  : " (pruned_heads " + config.prunedHeads() + ")"));
     }
   }
 
-  /** Tensors inside the encoder that BERT does not have belong to mathematics that would silently be left out. */
+  /**
+   * Tensors inside the encoder that BERT does not have belong to mathematics that would silently be
+   * left out.
+   */
   private static void checkNothingElse(ModelConfig config, Checkpoint weights, Set<String> known) {
     for (String name : weights.names()) {
       boolean inEncoder =
-          name.startsWith("embeddings") || name.startsWith("encoder.") || name.startsWith("pooler.");
+          name.startsWith("embeddings")
+              || name.startsWith("encoder.")
+              || name.startsWith("pooler.");
       if (inEncoder && !known.contains(name)) {
         throw new UnsupportedModelException(
             weights.info(name).source()

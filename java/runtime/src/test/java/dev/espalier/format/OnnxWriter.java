@@ -113,7 +113,8 @@ public final class OnnxWriter {
     return this;
   }
 
-  private static Message nodeMessage(String domain, String op, String output, String inputs, Object... attributes) {
+  private static Message nodeMessage(
+      String domain, String op, String output, String inputs, Object... attributes) {
     Message node = new Message();
     for (String in : inputs.isEmpty() ? new String[0] : inputs.split(" ")) {
       node.string(1, in.equals("_") ? "" : in);

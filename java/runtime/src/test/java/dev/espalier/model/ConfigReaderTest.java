@@ -21,14 +21,19 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 class ConfigReaderTest {
   private static final Class<ModelFormatException> FORMAT = ModelFormatException.class;
-  private static final Class<UnsupportedModelException> UNSUPPORTED = UnsupportedModelException.class;
+  private static final Class<UnsupportedModelException> UNSUPPORTED =
+      UnsupportedModelException.class;
 
   @TempDir Path temp;
 
   static Stream<Arguments> refused() {
     return Stream.of(
         Arguments.of("hidden_size", "384", null, null),
-        Arguments.of("num_attention_heads", "3", FORMAT, "config.json: hidden_size 4 is not a multiple of num_attention_heads 3"),
+        Arguments.of(
+            "num_attention_heads",
+            "3",
+            FORMAT,
+            "config.json: hidden_size 4 is not a multiple of num_attention_heads 3"),
         Arguments.of("hidden_size", "null", FORMAT, "hidden_size is missing"),
         Arguments.of("hidden_size", "\"4\"", FORMAT, "hidden_size is \"4\", expected an integer"),
         Arguments.of("hidden_size", "4.0", FORMAT, "hidden_size is 4.0, expected an integer"),
@@ -36,7 +41,8 @@ class ConfigReaderTest {
         Arguments.of("hidden_size", "[4]", FORMAT, "hidden_size is [4]"),
         Arguments.of("hidden_size", "0", FORMAT, "hidden_size is 0, expected 1 to"),
         Arguments.of("hidden_size", "-4", FORMAT, "hidden_size is -4"),
-        Arguments.of("hidden_size", "99999999999999999999", FORMAT, "hidden_size is 99999999999999999999"),
+        Arguments.of(
+            "hidden_size", "99999999999999999999", FORMAT, "hidden_size is 99999999999999999999"),
         Arguments.of("hidden_size", "4294967300", FORMAT, "4294967300"),
         Arguments.of("hidden_size", "1048576", FORMAT, "exceeds"),
         Arguments.of("intermediate_size", "-1", FORMAT, "intermediate_size is -1"),
@@ -58,15 +64,24 @@ class ConfigReaderTest {
         Arguments.of("model_type", "[]", FORMAT, "model_type is []"),
         Arguments.of("architectures", "\"BertModel\"", FORMAT, "architectures is \"BertModel\""),
         Arguments.of("architectures", "[1]", FORMAT, "architectures is [1]"),
-        Arguments.of("position_embedding_type", "\"relative_key_query\"", UNSUPPORTED, "position_embedding_type \"relative_key_query\""),
-        Arguments.of("position_embedding_type", "\"alibi\"", UNSUPPORTED, "position_embedding_type \"alibi\""),
+        Arguments.of(
+            "position_embedding_type",
+            "\"relative_key_query\"",
+            UNSUPPORTED,
+            "position_embedding_type \"relative_key_query\""),
+        Arguments.of(
+            "position_embedding_type",
+            "\"alibi\"",
+            UNSUPPORTED,
+            "position_embedding_type \"alibi\""),
         Arguments.of("position_embedding_type", "\"absolute\"", null, null),
         Arguments.of("is_decoder", "true", UNSUPPORTED, "is_decoder true"),
         Arguments.of("is_decoder", "false", null, null),
         Arguments.of("add_cross_attention", "true", UNSUPPORTED, "add_cross_attention true"),
         Arguments.of("auto_map", "{\"AutoModel\": \"x.y\"}", UNSUPPORTED, "auto_map"),
         Arguments.of("quantization_config", "{\"bits\": 4}", UNSUPPORTED, "quantization_config"),
-        Arguments.of("embedding_size", "2", UNSUPPORTED, "embedding_size 2 differs from hidden_size 4"),
+        Arguments.of(
+            "embedding_size", "2", UNSUPPORTED, "embedding_size 2 differs from hidden_size 4"),
         Arguments.of("embedding_size", "4", null, null),
         Arguments.of("num_key_value_heads", "1", UNSUPPORTED, "num_key_value_heads 1"),
         Arguments.of("rope_theta", "10000.0", UNSUPPORTED, "rope_theta 10000.0"),
@@ -75,7 +90,8 @@ class ConfigReaderTest {
         Arguments.of("pruned_heads", "{\"-1\": [0]}", FORMAT, "layer \"-1\""),
         Arguments.of("pruned_heads", "{\"00\": [0]}", FORMAT, "layer \"00\""),
         Arguments.of("pruned_heads", "{\"x\": [0]}", FORMAT, "layer \"x\""),
-        Arguments.of("pruned_heads", "{\"0\": [2]}", FORMAT, "pruned_heads.0: head 2 is not in 0 to 1"),
+        Arguments.of(
+            "pruned_heads", "{\"0\": [2]}", FORMAT, "pruned_heads.0: head 2 is not in 0 to 1"),
         Arguments.of("pruned_heads", "{\"0\": [-1]}", FORMAT, "head -1"),
         Arguments.of("pruned_heads", "{\"0\": [1, 1]}", FORMAT, "head 1 is listed twice"),
         Arguments.of("pruned_heads", "{\"0\": [0, 1]}", UNSUPPORTED, "removes all 2 heads"),
@@ -100,25 +116,34 @@ class ConfigReaderTest {
       return;
     }
     EspalierException e = assertThrows(type, () -> TinyModel.parsed(temp, json), json);
-    assertTrue(e.getMessage().contains(message) && e.getMessage().contains("config.json"), e.getMessage());
+    assertTrue(
+        e.getMessage().contains(message) && e.getMessage().contains("config.json"), e.getMessage());
   }
 
   @Test
   void whatIsNotAConfigurationAtAll() throws IOException {
     Path file = temp.resolve("config.json");
-    for (String json : new String[] {"", "[]", "null", "3", "{", "{} {}", "\u0000\u0000", "{\"a\":1,}", "[".repeat(9999)}) {
+    for (String json :
+        new String[] {
+          "", "[]", "null", "3", "{", "{} {}", "\u0000\u0000", "{\"a\":1,}", "[".repeat(9999)
+        }) {
       Files.writeString(file, json);
-      ModelFormatException e = assertThrows(ModelFormatException.class, () -> ModelConfig.read(file), json);
+      ModelFormatException e =
+          assertThrows(ModelFormatException.class, () -> ModelConfig.read(file), json);
       assertTrue(e.getMessage().contains("config.json"), e.getMessage());
     }
     Files.write(file, new byte[] {'{', '"', (byte) 0xc3, '"', ':', '1', '}'});
     assertThrows(ModelFormatException.class, () -> ModelConfig.read(file));
     Files.write(file, new byte[17 << 20]);
     assertTrue(
-        assertThrows(ModelFormatException.class, () -> ModelConfig.read(file)).getMessage().contains("at most"));
+        assertThrows(ModelFormatException.class, () -> ModelConfig.read(file))
+            .getMessage()
+            .contains("at most"));
     Files.delete(file);
     assertTrue(
-        assertThrows(ModelFormatException.class, () -> ModelConfig.read(file)).getMessage().contains("no such file"));
+        assertThrows(ModelFormatException.class, () -> ModelConfig.read(file))
+            .getMessage()
+            .contains("no such file"));
   }
 
   @Test

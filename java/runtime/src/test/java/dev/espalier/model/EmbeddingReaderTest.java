@@ -21,7 +21,8 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 class EmbeddingReaderTest {
   private static final Class<ModelFormatException> FORMAT = ModelFormatException.class;
-  private static final Class<UnsupportedModelException> UNSUPPORTED = UnsupportedModelException.class;
+  private static final Class<UnsupportedModelException> UNSUPPORTED =
+      UnsupportedModelException.class;
   private static final String MODULES = "modules.json";
   private static final String POOLING = "1_Pooling/config.json";
   private static final String BERT = "sentence_bert_config.json";
@@ -33,17 +34,23 @@ class EmbeddingReaderTest {
   void model() throws IOException {
     TinyModel.write(temp, TinyModel.CONFIG, shapes -> shapes);
     Files.createDirectories(temp.resolve("1_Pooling"));
-    Files.writeString(temp.resolve(MODULES), modules("Transformer", "", "Pooling", "1_Pooling", "Normalize", "2_Normalize"));
-    Files.writeString(temp.resolve(POOLING), "{\"word_embedding_dimension\": 4, \"pooling_mode_cls_token\": true}");
+    Files.writeString(
+        temp.resolve(MODULES),
+        modules("Transformer", "", "Pooling", "1_Pooling", "Normalize", "2_Normalize"));
+    Files.writeString(
+        temp.resolve(POOLING),
+        "{\"word_embedding_dimension\": 4, \"pooling_mode_cls_token\": true}");
   }
 
   @Test
   void readsAllOfIt() throws IOException {
     Files.writeString(temp.resolve(BERT), "{\"max_seq_length\": 6, \"do_lower_case\": false}");
     Files.writeString(
-        temp.resolve(PROMPTS), "{\"prompts\": {\"query\": \"q: \", \"doc\": \"\"}, \"default_prompt_name\": \"query\"}");
+        temp.resolve(PROMPTS),
+        "{\"prompts\": {\"query\": \"q: \", \"doc\": \"\"}, \"default_prompt_name\": \"query\"}");
     assertEquals(
-        new EmbeddingSettings(Pooling.CLS, true, 6, Map.of("query", "q: ", "doc", ""), "query"), settings());
+        new EmbeddingSettings(Pooling.CLS, true, 6, Map.of("query", "q: ", "doc", ""), "query"),
+        settings());
   }
 
   @Test
@@ -52,7 +59,8 @@ class EmbeddingReaderTest {
     Files.writeString(temp.resolve("tokenizer_config.json"), "{\"model_max_length\": 5}");
     assertEquals(5, settings().maxLength());
     Files.writeString(
-        temp.resolve("tokenizer_config.json"), "{\"model_max_length\": 1000000000000000019884624838656}");
+        temp.resolve("tokenizer_config.json"),
+        "{\"model_max_length\": 1000000000000000019884624838656}");
     assertEquals(8, settings().maxLength());
     Files.writeString(temp.resolve(BERT), "{\"max_seq_length\": 512}");
     assertEquals(8, settings().maxLength());
@@ -68,9 +76,12 @@ class EmbeddingReaderTest {
     }
     Files.writeString(folder.resolve(BERT), "{\"max_seq_length\": 7}");
     Files.writeString(folder.resolve("vocab.txt"), "[UNK]\n");
-    Files.writeString(temp.resolve(MODULES), modules("Transformer", "0_BERT", "Pooling", "1_Pooling"));
+    Files.writeString(
+        temp.resolve(MODULES), modules("Transformer", "0_BERT", "Pooling", "1_Pooling"));
     try (ModelSource model = Models.open(temp.toString())) {
-      assertEquals(new EmbeddingSettings(Pooling.CLS, false, 7, Map.of(), null), model.embedding().orElseThrow());
+      assertEquals(
+          new EmbeddingSettings(Pooling.CLS, false, 7, Map.of(), null),
+          model.embedding().orElseThrow());
       assertTrue(model.tokenizer().orElseThrow().vocab().isPresent());
     }
   }
@@ -81,8 +92,16 @@ class EmbeddingReaderTest {
         Arguments.of(MODULES, "[1]", FORMAT, "module 0: expected a JSON object"),
         Arguments.of(MODULES, "[]", UNSUPPORTED, "has 0 of the modules"),
         Arguments.of(MODULES, modules("Transformer", ""), UNSUPPORTED, "has 1 of the modules"),
-        Arguments.of(MODULES, modules("Transformer", "", "Pooling", "1_Pooling", "Dense", "2_Dense"), UNSUPPORTED, "models.Dense"),
-        Arguments.of(MODULES, modules("Pooling", "", "Transformer", ""), UNSUPPORTED, "\"Pooling\" is not implemented in this place"),
+        Arguments.of(
+            MODULES,
+            modules("Transformer", "", "Pooling", "1_Pooling", "Dense", "2_Dense"),
+            UNSUPPORTED,
+            "models.Dense"),
+        Arguments.of(
+            MODULES,
+            modules("Pooling", "", "Transformer", ""),
+            UNSUPPORTED,
+            "\"Pooling\" is not implemented in this place"),
         Arguments.of(
             MODULES,
             modules("Transformer", "", "Pooling", "1_Pooling", "Normalize", "", "Normalize", ""),
@@ -91,16 +110,34 @@ class EmbeddingReaderTest {
         Arguments.of(MODULES, modules("CLIPModel", ""), UNSUPPORTED, "CLIPModel"),
         Arguments.of(MODULES, "[{\"type\": \"my.Transformer\"}]", UNSUPPORTED, "my.Transformer"),
         Arguments.of(MODULES, modules("Transformer", "../x", "Pooling", ""), FORMAT, "../x"),
-        Arguments.of(MODULES, modules("Transformer", "/x", "Pooling", ""), FORMAT, "plain directory name"),
+        Arguments.of(
+            MODULES, modules("Transformer", "/x", "Pooling", ""), FORMAT, "plain directory name"),
         Arguments.of(MODULES, "[{\"type\": 3}]", FORMAT, "type is 3"),
         Arguments.of(POOLING, "{}", FORMAT, "has 0 pooling modes"),
-        Arguments.of(POOLING, "{\"pooling_mode_cls_token\": true, \"pooling_mode_mean_tokens\": true}", UNSUPPORTED, "[cls_token, mean_tokens]"),
-        Arguments.of(POOLING, "{\"pooling_mode_weightedmean_tokens\": true}", UNSUPPORTED, "weightedmean_tokens"),
+        Arguments.of(
+            POOLING,
+            "{\"pooling_mode_cls_token\": true, \"pooling_mode_mean_tokens\": true}",
+            UNSUPPORTED,
+            "[cls_token, mean_tokens]"),
+        Arguments.of(
+            POOLING,
+            "{\"pooling_mode_weightedmean_tokens\": true}",
+            UNSUPPORTED,
+            "weightedmean_tokens"),
         Arguments.of(POOLING, "{\"pooling_mode_lasttoken\": true}", UNSUPPORTED, "lasttoken"),
         Arguments.of(POOLING, "{\"pooling_mode_new_idea\": true}", UNSUPPORTED, "new_idea"),
-        Arguments.of(POOLING, "{\"pooling_mode_cls_token\": 1}", FORMAT, "pooling_mode_cls_token is 1"),
-        Arguments.of(POOLING, "{\"pooling_mode_cls_token\": true, \"include_prompt\": false}", UNSUPPORTED, "include_prompt"),
-        Arguments.of(POOLING, "{\"pooling_mode_cls_token\": true, \"word_embedding_dimension\": 5}", FORMAT, "5 differs from config.json's hidden_size 4"),
+        Arguments.of(
+            POOLING, "{\"pooling_mode_cls_token\": 1}", FORMAT, "pooling_mode_cls_token is 1"),
+        Arguments.of(
+            POOLING,
+            "{\"pooling_mode_cls_token\": true, \"include_prompt\": false}",
+            UNSUPPORTED,
+            "include_prompt"),
+        Arguments.of(
+            POOLING,
+            "{\"pooling_mode_cls_token\": true, \"word_embedding_dimension\": 5}",
+            FORMAT,
+            "5 differs from config.json's hidden_size 4"),
         Arguments.of(POOLING, null, FORMAT, "no such file"),
         Arguments.of(BERT, "{\"max_seq_length\": 1}", FORMAT, "max_seq_length is 1"),
         Arguments.of(BERT, "{\"max_seq_length\": -5}", FORMAT, "max_seq_length is -5"),
@@ -109,10 +146,12 @@ class EmbeddingReaderTest {
         Arguments.of(BERT, "{\"config_args\": {\"x\": 1}}", UNSUPPORTED, "config_args"),
         Arguments.of(PROMPTS, "{\"prompts\": {\"a\": 1}}", FORMAT, "prompts.a is 1"),
         Arguments.of(PROMPTS, "{\"prompts\": [\"a\"]}", FORMAT, "prompts is"),
-        Arguments.of(PROMPTS, "{\"default_prompt_name\": \"q\"}", FORMAT, "default_prompt_name \"q\""),
+        Arguments.of(
+            PROMPTS, "{\"default_prompt_name\": \"q\"}", FORMAT, "default_prompt_name \"q\""),
         Arguments.of(PROMPTS, "{\"truncate_dim\": 2}", UNSUPPORTED, "truncate_dim"),
         Arguments.of(PROMPTS, "{\"model_type\": \"SparseEncoder\"}", UNSUPPORTED, "SparseEncoder"),
-        Arguments.of("tokenizer_config.json", "{\"model_max_length\": 0}", FORMAT, "model_max_length is 0"));
+        Arguments.of(
+            "tokenizer_config.json", "{\"model_max_length\": 0}", FORMAT, "model_max_length is 0"));
   }
 
   @ParameterizedTest

@@ -15,7 +15,10 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
 
-/** Every golden directory opens, under canonical names, with every tensor of its shape, finite and readable. */
+/**
+ * Every golden directory opens, under canonical names, with every tensor of its shape, finite and
+ * readable.
+ */
 class GoldenModelsTest {
   @TestFactory
   Stream<DynamicTest> committedGoldens() throws IOException {
@@ -45,14 +48,16 @@ class GoldenModelsTest {
   private static void check(Path directory) {
     try (ModelSource model = Models.open(directory.toString())) {
       Map<String, List<Integer>> shapes = EncoderTensors.required(model.config());
-      shapes.forEach((name, shape) -> assertEquals(shape, model.weights().info(name).shape(), name));
+      shapes.forEach(
+          (name, shape) -> assertEquals(shape, model.weights().info(name).shape(), name));
       String folder = directory.getFileName().toString();
       assertEquals(!folder.contains("nopool"), model.hasPooler() || withoutPooler(folder), folder);
       assertEquals(folder.contains("-pruned"), !model.config().prunedHeads().isEmpty(), folder);
       assertFalse(model.weights().contains("embeddings.position_ids"));
       long parameters = 0;
       for (String name : model.weights().names()) {
-        assertFalse(name.startsWith("bert.") || name.contains("gamma") || name.contains("beta"), name);
+        assertFalse(
+            name.startsWith("bert.") || name.contains("gamma") || name.contains("beta"), name);
         TensorInfo info = model.weights().info(name);
         float[] values = new float[Math.toIntExact(info.elements())];
         model.weights().read(name, 0, values, 0, values.length);
@@ -67,6 +72,7 @@ class GoldenModelsTest {
 
   /** Task models whose encoder transformers builds without a pooler. */
   private static boolean withoutPooler(String folder) {
-    return Stream.of("maskedlm", "tokenclassification", "questionanswering").anyMatch(folder::contains);
+    return Stream.of("maskedlm", "tokenclassification", "questionanswering")
+        .anyMatch(folder::contains);
   }
 }

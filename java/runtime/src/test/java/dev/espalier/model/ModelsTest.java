@@ -57,18 +57,29 @@ class ModelsTest {
       for (String name : model.weights().names()) {
         String old =
             "bert."
-                + name.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta");
+                + name.replace("LayerNorm.weight", "LayerNorm.gamma")
+                    .replace("LayerNorm.bias", "LayerNorm.beta");
         float[] values = new float[(int) model.weights().info(name).elements()];
         model.weights().read(name, 0, values, 0, values.length);
         String shard = "s-" + i++ + ".safetensors";
         // A shard may be a link that leaves its directory.
         Path real = temp.resolve("elsewhere").resolve(shard);
-        new SafetensorsWriter().addFloats(old, model.weights().info(name).shape().toString(), values).write(real);
+        new SafetensorsWriter()
+            .addFloats(old, model.weights().info(name).shape().toString(), values)
+            .write(real);
         Files.createSymbolicLink(shards.resolve(shard), real);
-        index.append(index.length() == 0 ? "" : ",").append("\"").append(old).append("\":\"").append(shard).append("\"");
+        index
+            .append(index.length() == 0 ? "" : ",")
+            .append("\"")
+            .append(old)
+            .append("\":\"")
+            .append(shard)
+            .append("\"");
       }
       Path ids = shards.resolve("ids.safetensors");
-      new SafetensorsWriter().add("bert.embeddings.position_ids", "I64", "[1,8]", new byte[64]).write(ids);
+      new SafetensorsWriter()
+          .add("bert.embeddings.position_ids", "I64", "[1,8]", new byte[64])
+          .write(ids);
       index.append(",\"bert.embeddings.position_ids\":\"ids.safetensors\"");
       Path file = shards.resolve("model.safetensors.index.json");
       Files.writeString(file, "{\"metadata\":{},\"weight_map\":{" + index + "}}");
@@ -102,39 +113,63 @@ class ModelsTest {
     String query = "encoder.layer.1.attention.self.query.weight";
     spoilt(ModelFormatException.class, with(query, null), "lacks 1 tensor", query);
     spoilt(ModelFormatException.class, with(query, List.of(4, 5)), query, "[4, 5]", "[4, 4]");
-    spoilt(ModelFormatException.class, with("embeddings.word_embeddings.weight", List.of(6, 4)), "[6, 4]", "[5, 4]");
-    spoilt(ModelFormatException.class, with("pooler.dense.weight", List.of(4, 4)), "pooler.dense.bias");
-    spoilt(UnsupportedModelException.class, with("encoder.layer.2.output.dense.bias", List.of(4)), "encoder.layer.2.output");
+    spoilt(
+        ModelFormatException.class,
+        with("embeddings.word_embeddings.weight", List.of(6, 4)),
+        "[6, 4]",
+        "[5, 4]");
+    spoilt(
+        ModelFormatException.class,
+        with("pooler.dense.weight", List.of(4, 4)),
+        "pooler.dense.bias");
+    spoilt(
+        UnsupportedModelException.class,
+        with("encoder.layer.2.output.dense.bias", List.of(4)),
+        "encoder.layer.2.output");
     spoilt(
         UnsupportedModelException.class,
         with("encoder.layer.0.attention.self.distance_embedding.weight", List.of(15, 2)),
         "distance_embedding");
-    spoilt(ModelFormatException.class, with("bert." + query, List.of(4, 4)), "both stand for " + query);
+    spoilt(
+        ModelFormatException.class,
+        with("bert." + query, List.of(4, 4)),
+        "both stand for " + query);
     String pruned = TinyModel.config("pruned_heads", "{\"1\": [0]}");
     Path directory = TinyModel.write(temp.resolve("pruned"), pruned, shapes -> shapes);
-    assertFails(ModelFormatException.class, directory, "encoder.layer.1.attention.self", "[2", "pruned_heads {1=[0]}");
-    Path all = TinyModel.write(temp.resolve("all"), TinyModel.CONFIG, shapes -> new LinkedHashMap<>());
+    assertFails(
+        ModelFormatException.class,
+        directory,
+        "encoder.layer.1.attention.self",
+        "[2",
+        "pruned_heads {1=[0]}");
+    Path all =
+        TinyModel.write(temp.resolve("all"), TinyModel.CONFIG, shapes -> new LinkedHashMap<>());
     assertFails(ModelFormatException.class, all, "lacks 37 tensors", "...");
   }
 
   @Test
   void integerWeightsAreRefused() throws IOException {
-    Path directory = TinyModel.write(temp.resolve("int"), TinyModel.CONFIG, with("embeddings.LayerNorm.bias", null));
+    Path directory =
+        TinyModel.write(
+            temp.resolve("int"), TinyModel.CONFIG, with("embeddings.LayerNorm.bias", null));
     Path index = directory.resolve("model.safetensors.index.json");
     StringBuilder map = new StringBuilder();
-    try (SafetensorsFile f =
-        SafetensorsFile.open(directory.resolve("model.safetensors"))) {
+    try (SafetensorsFile f = SafetensorsFile.open(directory.resolve("model.safetensors"))) {
       f.names().forEach(n -> map.append("\"").append(n).append("\":\"rest.safetensors\","));
     }
     Files.move(directory.resolve("model.safetensors"), directory.resolve("rest.safetensors"));
-    new SafetensorsWriter().add("embeddings.LayerNorm.bias", "I32", "[4]", new byte[16]).write(directory.resolve("i.safetensors"));
-    Files.writeString(index, "{\"weight_map\":{" + map + "\"embeddings.LayerNorm.bias\":\"i.safetensors\"}}");
+    new SafetensorsWriter()
+        .add("embeddings.LayerNorm.bias", "I32", "[4]", new byte[16])
+        .write(directory.resolve("i.safetensors"));
+    Files.writeString(
+        index, "{\"weight_map\":{" + map + "\"embeddings.LayerNorm.bias\":\"i.safetensors\"}}");
     assertFails(ModelFormatException.class, directory, "embeddings.LayerNorm.bias", "I32");
   }
 
   @Test
   void whatIsNoModel() throws IOException {
-    ModelNotFoundException e = assertThrows(ModelNotFoundException.class, () -> Models.open("all-minilm-l6-v2"));
+    ModelNotFoundException e =
+        assertThrows(ModelNotFoundException.class, () -> Models.open("all-minilm-l6-v2"));
     assertTrue(e.getMessage().contains("dev.espalier:espalier-hub"), e.getMessage());
     assertThrows(ModelNotFoundException.class, () -> Models.open(""));
     assertThrows(ModelNotFoundException.class, () -> Models.open("a\0b"));
@@ -155,11 +190,15 @@ class ModelsTest {
     Path directory = TinyModel.write(temp.resolve("o"), TinyModel.CONFIG, shapes -> shapes);
     OpenOptions options = OpenOptions.none().withPooling(Pooling.CLS);
     try (ModelSource model = Models.open(directory.toString(), options)) {
-      assertEquals(new EmbeddingSettings(Pooling.CLS, true, 8, Map.of(), null), model.embedding().orElseThrow());
+      assertEquals(
+          new EmbeddingSettings(Pooling.CLS, true, 8, Map.of(), null),
+          model.embedding().orElseThrow());
     }
     OpenOptions more = options.withNormalize(false).withMaxLength(100_000);
     try (ModelSource model = Models.open(directory.toString(), more)) {
-      assertEquals(new EmbeddingSettings(Pooling.CLS, false, 8, Map.of(), null), model.embedding().orElseThrow());
+      assertEquals(
+          new EmbeddingSettings(Pooling.CLS, false, 8, Map.of(), null),
+          model.embedding().orElseThrow());
     }
     assertThrows(InvalidInputException.class, () -> OpenOptions.none().withMaxLength(1));
     assertThrows(InvalidInputException.class, () -> OpenOptions.none().withHeads(0));
@@ -177,12 +216,15 @@ class ModelsTest {
   }
 
   private void spoilt(
-      Class<? extends EspalierException> type, UnaryOperator<Map<String, List<Integer>>> spoil, String... parts)
+      Class<? extends EspalierException> type,
+      UnaryOperator<Map<String, List<Integer>>> spoil,
+      String... parts)
       throws IOException {
     assertFails(type, TinyModel.write(temp.resolve("spoilt"), TinyModel.CONFIG, spoil), parts);
   }
 
-  private static void assertFails(Class<? extends EspalierException> type, Path model, String... parts) {
+  private static void assertFails(
+      Class<? extends EspalierException> type, Path model, String... parts) {
     EspalierException e = assertThrows(type, () -> Models.open(model.toString()));
     for (String part : parts) {
       assertTrue(e.getMessage().contains(part), "expected \"" + part + "\" in: " + e.getMessage());

@@ -41,7 +41,16 @@ class OnnxBertTest {
         assertArrayEquals(e.getValue(), values, e.getKey());
       }
       ModelConfig c = model.config();
-      assertEquals(List.of(2, 2, 6, 5, 7, 4, 2), List.of(c.layers(), c.heads(), c.hiddenSize(), c.intermediateSize(), c.vocabSize(), c.maxPositions(), c.typeVocabSize()));
+      assertEquals(
+          List.of(2, 2, 6, 5, 7, 4, 2),
+          List.of(
+              c.layers(),
+              c.heads(),
+              c.hiddenSize(),
+              c.intermediateSize(),
+              c.vocabSize(),
+              c.maxPositions(),
+              c.typeVocabSize()));
       assertEquals(modern ? Activation.GELU_NEW : Activation.GELU, c.activation());
       assertEquals(1e-5, c.layerNormEps());
       assertEquals(modern, model.hasPooler());
@@ -52,10 +61,18 @@ class OnnxBertTest {
 
   @ParameterizedTest
   @CsvSource({
-    "gelu,GELU", "gelu_new,GELU_NEW", "gelu_fast,GELU_FAST", "quick_gelu,QUICK_GELU", "silu,SILU", "relu,RELU", "tanh,TANH", "op,GELU_NEW"
+    "gelu,GELU",
+    "gelu_new,GELU_NEW",
+    "gelu_fast,GELU_FAST",
+    "quick_gelu,QUICK_GELU",
+    "silu,SILU",
+    "relu,RELU",
+    "tanh,TANH",
+    "op,GELU_NEW"
   })
   void activations(String act, Activation expected) throws IOException {
-    try (ModelSource model = open(new OnnxFixture(false, Map.of("act", act)).bytes(1), OpenOptions.none())) {
+    try (ModelSource model =
+        open(new OnnxFixture(false, Map.of("act", act)).bytes(1), OpenOptions.none())) {
       assertEquals(expected, model.config().activation());
     }
   }
@@ -68,7 +85,9 @@ class OnnxBertTest {
     try (ModelSource model = open(bytes, OpenOptions.none().withHeads(2))) {
       assertEquals(2, model.config().heads());
     }
-    EspalierException e = assertThrows(UnsupportedModelException.class, () -> open(bytes, OpenOptions.none().withHeads(3)));
+    EspalierException e =
+        assertThrows(
+            UnsupportedModelException.class, () -> open(bytes, OpenOptions.none().withHeads(3)));
     assertTrue(e.getMessage().contains("3 heads of width 2"), e.getMessage());
   }
 
@@ -94,48 +113,95 @@ class OnnxBertTest {
 
   @ParameterizedTest
   @MethodSource("foreign")
-  void whatIsNotBertIsRefusedByName(String change, String value, String message) throws IOException {
-    assertFails(UnsupportedModelException.class, new OnnxFixture(false, Map.of(change, value)).bytes(1), message);
+  void whatIsNotBertIsRefusedByName(String change, String value, String message)
+      throws IOException {
+    assertFails(
+        UnsupportedModelException.class,
+        new OnnxFixture(false, Map.of(change, value)).bytes(1),
+        message);
   }
 
   @Test
   void typesThatAreAlwaysOneAreRefused() throws IOException {
-    assertFails(UnsupportedModelException.class, new OnnxFixture(true, Map.of("types", "one")).bytes(1), "ConstantOfShape");
+    assertFails(
+        UnsupportedModelException.class,
+        new OnnxFixture(true, Map.of("types", "one")).bytes(1),
+        "ConstantOfShape");
   }
 
   @Test
   void aConfigurationBesideTheFileMustAgree() throws IOException {
     Files.writeString(temp.resolve("config.json"), TinyModel.CONFIG);
-    assertFails(ModelFormatException.class, new OnnxFixture(false, Map.of()).bytes(1), "config.json: vocab_size 5", "has 7");
+    assertFails(
+        ModelFormatException.class,
+        new OnnxFixture(false, Map.of()).bytes(1),
+        "config.json: vocab_size 5",
+        "has 7");
   }
 
   @Test
   void brokenGraphs() throws IOException {
     assertFails(ModelFormatException.class, new byte[0], "has no graph");
     assertFails(UnsupportedModelException.class, new OnnxWriter().toBytes(), "input_ids");
-    assertFails(UnsupportedModelException.class, new OnnxWriter().input("pixels").toBytes(), "[pixels]");
-    assertFails(ModelFormatException.class, new OnnxWriter().node("Add", "a", "b b").node("Add", "b", "a a").toBytes(), "cyclic");
-    assertFails(ModelFormatException.class, new OnnxWriter().node("Add", "a", "a a").toBytes(), "cyclic");
-    assertFails(ModelFormatException.class, new OnnxWriter().node("Add", "a", "x x").toBytes(), "x, which nothing gives");
     assertFails(
-        ModelFormatException.class, new OnnxWriter().input("x").node("Neg", "a", "x").node("Neg", "a", "x").toBytes(), "something else gives");
-    assertFails(ModelFormatException.class, new OnnxWriter().floats("w", List.of(1), 1).floats("w", List.of(1), 1).toBytes(), "given twice");
-    assertFails(ModelFormatException.class, new OnnxWriter().floats("w", List.of(3), 1).toBytes(), "takes 12 bytes, the file has 4");
-    assertFails(ModelFormatException.class, tensor(t -> t.varint(1, -1).varint(2, 1).string(8, "w")), "dimension -1");
-    assertFails(ModelFormatException.class, tensor(t -> t.varint(1, 1L << 40).varint(2, 1)), "too large");
-    assertFails(ModelFormatException.class, tensor(t -> t.varint(1, 1 << 30).varint(1, 1 << 30).varint(2, 1)), "too large");
-    assertFails(UnsupportedModelException.class, tensor(t -> t.varint(2, 99).string(8, "w")), "data type 99");
+        UnsupportedModelException.class, new OnnxWriter().input("pixels").toBytes(), "[pixels]");
+    assertFails(
+        ModelFormatException.class,
+        new OnnxWriter().node("Add", "a", "b b").node("Add", "b", "a a").toBytes(),
+        "cyclic");
+    assertFails(
+        ModelFormatException.class, new OnnxWriter().node("Add", "a", "a a").toBytes(), "cyclic");
+    assertFails(
+        ModelFormatException.class,
+        new OnnxWriter().node("Add", "a", "x x").toBytes(),
+        "x, which nothing gives");
+    assertFails(
+        ModelFormatException.class,
+        new OnnxWriter().input("x").node("Neg", "a", "x").node("Neg", "a", "x").toBytes(),
+        "something else gives");
+    assertFails(
+        ModelFormatException.class,
+        new OnnxWriter().floats("w", List.of(1), 1).floats("w", List.of(1), 1).toBytes(),
+        "given twice");
+    assertFails(
+        ModelFormatException.class,
+        new OnnxWriter().floats("w", List.of(3), 1).toBytes(),
+        "takes 12 bytes, the file has 4");
+    assertFails(
+        ModelFormatException.class,
+        tensor(t -> t.varint(1, -1).varint(2, 1).string(8, "w")),
+        "dimension -1");
+    assertFails(
+        ModelFormatException.class, tensor(t -> t.varint(1, 1L << 40).varint(2, 1)), "too large");
+    assertFails(
+        ModelFormatException.class,
+        tensor(t -> t.varint(1, 1 << 30).varint(1, 1 << 30).varint(2, 1)),
+        "too large");
+    assertFails(
+        UnsupportedModelException.class,
+        tensor(t -> t.varint(2, 99).string(8, "w")),
+        "data type 99");
     assertFails(ModelFormatException.class, tensor(t -> external(t, "../x")), "../x");
     assertFails(ModelFormatException.class, tensor(t -> external(t, "/x")), "plain file name");
-    assertFails(ModelFormatException.class, tensor(t -> external(t, "x.data")), "x.data", "no such file");
+    assertFails(
+        ModelFormatException.class, tensor(t -> external(t, "x.data")), "x.data", "no such file");
     byte[] deep = new byte[0];
     for (int i = 0; i < 200; i++) {
       deep = new OnnxWriter.Message().bytes(i % 2 == 0 ? 5 : 6, deep).toBytes();
     }
-    byte[] nested = new OnnxWriter.Message().bytes(7, new OnnxWriter.Message().bytes(1, deep).toBytes()).toBytes();
+    byte[] nested =
+        new OnnxWriter.Message()
+            .bytes(7, new OnnxWriter.Message().bytes(1, deep).toBytes())
+            .toBytes();
     assertFails(EspalierException.class, nested, "m.onnx");
-    assertFails(ModelFormatException.class, new byte[] {0x3a, (byte) 0xff, (byte) 0xff, (byte) 0xff, (byte) 0xff, 0x0f}, "claims 4294967295 bytes");
-    assertFails(ModelFormatException.class, new byte[] {0x3a, 5, 1}, "claims 5 bytes, its message has 1 left");
+    assertFails(
+        ModelFormatException.class,
+        new byte[] {0x3a, (byte) 0xff, (byte) 0xff, (byte) 0xff, (byte) 0xff, 0x0f},
+        "claims 4294967295 bytes");
+    assertFails(
+        ModelFormatException.class,
+        new byte[] {0x3a, 5, 1},
+        "claims 5 bytes, its message has 1 left");
     assertFails(ModelFormatException.class, new byte[] {0x08, (byte) 0x80}, "ends inside a number");
     assertFails(ModelFormatException.class, new byte[] {0x0b}, "wire type 3");
     assertFails(ModelFormatException.class, new byte[] {0x00, 0x00}, "field number 0");
@@ -147,7 +213,10 @@ class OnnxBertTest {
   @Test
   void externalDataBesideTheFileIsRead() throws IOException {
     Files.write(temp.resolve("x.data"), new byte[10]);
-    assertFails(ModelFormatException.class, tensor(t -> external(t, "x.data")), "takes 4 bytes, the file has 10");
+    assertFails(
+        ModelFormatException.class,
+        tensor(t -> external(t, "x.data")),
+        "takes 4 bytes, the file has 10");
   }
 
   @Test

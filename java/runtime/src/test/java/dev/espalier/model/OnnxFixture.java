@@ -8,8 +8,8 @@ import java.util.Map;
 import java.util.Random;
 
 /**
- * Writes a small BERT as ONNX in one of the ways exporters do, and knows which weights must be found in it. Pieces can be
- * replaced, to see each refused.
+ * Writes a small BERT as ONNX in one of the ways exporters do, and knows which weights must be
+ * found in it. Pieces can be replaced, to see each refused.
  */
 final class OnnxFixture {
   static final int HIDDEN = 6;
@@ -52,7 +52,10 @@ final class OnnxFixture {
     out.floats("two", List.of(), 2f).floats("one", List.of(), 1f).floats("half", List.of(), 0.5f);
     out.floats("big", List.of(), -3e38f).floats("root2", List.of(), (float) Math.sqrt(2));
     out.floats("scale", List.of(), Float.parseFloat(or("scale", "" + (float) Math.sqrt(WIDTH))));
-    out.longs("minus1", List.of(1), -1).longs("zero", List.of(1), 0).longs("end", List.of(1), 99).longs("one1", List.of(1), 1);
+    out.longs("minus1", List.of(1), -1)
+        .longs("zero", List.of(1), 0)
+        .longs("end", List.of(1), 99)
+        .longs("one1", List.of(1), 1);
     out.longs("zero0", List.of(), 0).longs("one0", List.of(), 1);
     out.longs("cut", List.of(4), 0, 0, HEADS, WIDTH).longs("join", List.of(3), 0, 0, HIDDEN);
     mask();
@@ -88,11 +91,17 @@ final class OnnxFixture {
 
   private String embeddings() {
     out.node("Shape", "s", "input_ids").node("Gather", "length", "s one0", "axis", 0L);
-    out.node("Gather", "words", table("embeddings.word_embeddings", VOCAB) + " input_ids", "axis", 0L);
+    out.node(
+        "Gather", "words", table("embeddings.word_embeddings", VOCAB) + " input_ids", "axis", 0L);
     String positions = "p2";
     if (modern) {
       out.node("Range", "p1", "zero0 length one0").node("Unsqueeze", "p2", "p1 zero");
-      out.node("ConstantOfShape", "t", "s", "value", OnnxWriter.tensor("", 7, List.of(1), OnnxWriter.rawLongs(is("types", "one") ? 1 : 0)));
+      out.node(
+          "ConstantOfShape",
+          "t",
+          "s",
+          "value",
+          OnnxWriter.tensor("", 7, List.of(1), OnnxWriter.rawLongs(is("types", "one") ? 1 : 0)));
     } else {
       long first = is("positions", "offset") ? 2 : 0;
       out.longs("ids", List.of(1, POSITIONS), first, first + 1, first + 2, first + 3);
@@ -113,22 +122,31 @@ final class OnnxFixture {
     String self = name + ".attention.self.";
     String q = heads(linear(x, self + "query", HIDDEN, HIDDEN), "cut");
     String k = heads(linear(x, self + "key", HIDDEN, HIDDEN), or("keycut", "cut"));
-    String v = heads(linear(is("value", "foreign") ? "e2" : x, self + "value", HIDDEN, HIDDEN), "cut");
+    String v =
+        heads(linear(is("value", "foreign") ? "e2" : x, self + "value", HIDDEN, HIDDEN), "cut");
     out.node("Transpose", q + "t", q, "perm", new long[] {0, 2, 1, 3});
     out.node("Transpose", v + "t", v, "perm", new long[] {0, 2, 1, 3});
     String scores = next("scores");
     if (modern) {
-      // As torch.nn.functional.scaled_dot_product_attention is exported: both sides by the root of the scale.
+      // As torch.nn.functional.scaled_dot_product_attention is exported: both sides by the root of
+      // the scale.
       out.node("Transpose", k + "u", k, "perm", new long[] {0, 2, 1, 3});
       out.node("Transpose", k + "t", k + "u", "perm", new long[] {0, 1, 3, 2});
       out.node("Shape", q + "s", q + "t").node("Slice", q + "w", q + "s minus1 end");
-      out.node("Cast", q + "f", q + "w", "to", 1L).node("Sqrt", q + "r", q + "f").node("Div", q + "i", "one " + q + "r");
+      out.node("Cast", q + "f", q + "w", "to", 1L)
+          .node("Sqrt", q + "r", q + "f")
+          .node("Div", q + "i", "one " + q + "r");
       out.node("Sqrt", q + "j", q + "i");
       out.node("Mul", q + "x", q + "t " + q + "j").node("Mul", k + "x", k + "t " + q + "j");
       out.node("MatMul", scores + "a", q + "x " + k + "x");
       out.node("Where", scores, "hidden big " + scores + "a");
     } else {
-      out.node("Transpose", k + "t", k, "perm", is("perm", "wrong") ? new long[] {0, 2, 1, 3} : new long[] {0, 2, 3, 1});
+      out.node(
+          "Transpose",
+          k + "t",
+          k,
+          "perm",
+          is("perm", "wrong") ? new long[] {0, 2, 1, 3} : new long[] {0, 2, 3, 1});
       out.node("MatMul", scores + "a", q + "t " + k + "t");
       out.node("Div", scores + "b", scores + "a scale");
       out.node("Add", scores, scores + "b mask");
@@ -160,19 +178,34 @@ final class OnnxFixture {
     String y = next("act");
     switch (or("act", modern ? "gelu_new" : "gelu")) {
       case "gelu" ->
-          out.node("Div", y + "1", u + " root2").node("Erf", y + "2", y + "1").node("Add", y + "3", y + "2 one")
-              .node("Mul", y + "4", u + " " + y + "3").node("Mul", y, y + "4 half");
+          out.node("Div", y + "1", u + " root2")
+              .node("Erf", y + "2", y + "1")
+              .node("Add", y + "3", y + "2 one")
+              .node("Mul", y + "4", u + " " + y + "3")
+              .node("Mul", y, y + "4 half");
       case "gelu_new" -> {
-        out.floats(y + "c", List.of(), 0.044715f).floats(y + "d", List.of(), 0.7978845834732056f).floats(y + "e", List.of(), 3);
-        out.node("Pow", y + "1", u + " " + y + "e").node("Mul", y + "2", y + "1 " + y + "c").node("Add", y + "3", u + " " + y + "2");
-        out.node("Mul", y + "4", y + "3 " + y + "d").node("Tanh", y + "5", y + "4").node("Add", y + "6", "one " + y + "5");
+        out.floats(y + "c", List.of(), 0.044715f)
+            .floats(y + "d", List.of(), 0.7978845834732056f)
+            .floats(y + "e", List.of(), 3);
+        out.node("Pow", y + "1", u + " " + y + "e")
+            .node("Mul", y + "2", y + "1 " + y + "c")
+            .node("Add", y + "3", u + " " + y + "2");
+        out.node("Mul", y + "4", y + "3 " + y + "d")
+            .node("Tanh", y + "5", y + "4")
+            .node("Add", y + "6", "one " + y + "5");
         out.node("Mul", y + "7", u + " half").node("Mul", y, y + "7 " + y + "6");
       }
       case "gelu_fast" -> {
         out.floats(y + "c", List.of(), 0.044715f).floats(y + "d", List.of(), 0.7978845608f);
-        out.node("Mul", y + "1", u + " " + y + "d").node("Mul", y + "2", u + " " + y + "c").node("Mul", y + "3", y + "2 " + u);
-        out.node("Add", y + "4", y + "3 one").node("Mul", y + "5", y + "1 " + y + "4").node("Tanh", y + "6", y + "5");
-        out.node("Add", y + "7", y + "6 one").node("Mul", y + "8", u + " half").node("Mul", y, y + "8 " + y + "7");
+        out.node("Mul", y + "1", u + " " + y + "d")
+            .node("Mul", y + "2", u + " " + y + "c")
+            .node("Mul", y + "3", y + "2 " + u);
+        out.node("Add", y + "4", y + "3 one")
+            .node("Mul", y + "5", y + "1 " + y + "4")
+            .node("Tanh", y + "6", y + "5");
+        out.node("Add", y + "7", y + "6 one")
+            .node("Mul", y + "8", u + " half")
+            .node("Mul", y, y + "8 " + y + "7");
       }
       case "quick_gelu" -> {
         out.floats(y + "c", List.of(), 1.702f).node("Mul", y + "1", u + " " + y + "c");
@@ -200,7 +233,9 @@ final class OnnxFixture {
     out.floats(y + "e", List.of(), eps);
     out.node("ReduceMean", y + "1", x, "axes", last).node("Sub", y + "2", x + " " + y + "1");
     out.node("Pow", y + "3", y + "2 two").node("ReduceMean", y + "4", y + "3", "axes", last);
-    out.node("Add", y + "5", y + "4 " + y + "e").node("Sqrt", y + "6", y + "5").node("Div", y + "7", y + "2 " + y + "6");
+    out.node("Add", y + "5", y + "4 " + y + "e")
+        .node("Sqrt", y + "6", y + "5")
+        .node("Div", y + "7", y + "2 " + y + "6");
     out.node("Mul", y + "8", y + "7 " + w).node("Add", y, y + "8 " + b);
     return y;
   }
@@ -210,7 +245,8 @@ final class OnnxFixture {
     String w = weight(name, in, width);
     if (modern) {
       // Stored [out, in] and transposed in the graph, behind a copy.
-      out.node("Identity", y + "i", w).node("Transpose", y + "t", y + "i", "perm", new long[] {1, 0});
+      out.node("Identity", y + "i", w)
+          .node("Transpose", y + "t", y + "i", "perm", new long[] {1, 0});
       w = y + "t";
     }
     out.node(or("matmul", "MatMul"), y + "m", x + " " + w);
@@ -220,7 +256,16 @@ final class OnnxFixture {
 
   private void gemm(String y, String x, String name) {
     String w = weight(name, HIDDEN, HIDDEN);
-    out.node("Gemm", y, x + " " + w + " " + vector(name + ".bias", HIDDEN), "transB", 1L, "alpha", 1f, "beta", 1f);
+    out.node(
+        "Gemm",
+        y,
+        x + " " + w + " " + vector(name + ".bias", HIDDEN),
+        "transB",
+        1L,
+        "alpha",
+        1f,
+        "beta",
+        1f);
   }
 
   /** A linear weight: the modern form has it [out, in], the other [in, out]. */

@@ -24,7 +24,9 @@ final class TinyModel {
   /** {@link #CONFIG} with one more field, or another value of one it has. */
   static String config(String field, String value) {
     String without = CONFIG.replaceAll("\"" + field + "\": (\\[[^]]*\\]|[^,}]*),? ?", "");
-    return without.replaceFirst("\\{", "{\"" + field + "\": " + value + ", ").replaceFirst(",\\s*}", "}");
+    return without
+        .replaceFirst("\\{", "{\"" + field + "\": " + value + ", ")
+        .replaceFirst(",\\s*}", "}");
   }
 
   static ModelConfig parsed(Path directory, String json) throws IOException {
@@ -32,7 +34,10 @@ final class TinyModel {
     return ModelConfig.read(directory.resolve("config.json"));
   }
 
-  /** A directory with {@code config} and the tensors that {@link #CONFIG} asks for, in order of name. */
+  /**
+   * A directory with {@code config} and the tensors that {@link #CONFIG} asks for, in order of
+   * name.
+   */
   static Path write(Path directory, String config, UnaryOperator<Map<String, List<Integer>>> spoil)
       throws IOException {
     Files.createDirectories(directory);

@@ -16,7 +16,8 @@ import picocli.CommandLine.Option;
     mixinStandardHelpOptions = true,
     sortOptions = false,
     description = {
-      "Runs Espalier and ONNX Runtime side by side, from strings to vectors, and prints who is how fast.",
+      "Runs Espalier and ONNX Runtime side by side, from strings to vectors, and prints who is how"
+          + " fast.",
       "Exit status: 0 done, 1 the vectors differ or something failed, 2 wrong usage."
     })
 public final class Compare implements Callable<Integer> {
@@ -44,7 +45,10 @@ public final class Compare implements Callable<Integer> {
       description = "single short texts for each peer (default: 400)")
   int latencyCalls;
 
-  @Option(names = "--seed", defaultValue = "1", description = "of the order within rounds (default: 1)")
+  @Option(
+      names = "--seed",
+      defaultValue = "1",
+      description = "of the order within rounds (default: 1)")
   long seed;
 
   @Option(

@@ -8,9 +8,9 @@ import java.nio.file.Path;
 import java.util.List;
 
 /**
- * Hugging Face's tokenizers (Rust) through their Java binding, DJL's. Its native library is inside its jar. Padding is
- * off, texts are cut at the model's maximum length. How many threads a batch takes is {@code RAYON_NUM_THREADS}, which
- * must be in the environment when the process starts.
+ * Hugging Face's tokenizers (Rust) through their Java binding, DJL's. Its native library is inside
+ * its jar. Padding is off, texts are cut at the model's maximum length. How many threads a batch
+ * takes is {@code RAYON_NUM_THREADS}, which must be in the environment when the process starts.
  */
 final class HuggingFaceTokens implements AutoCloseable {
   private final HuggingFaceTokenizer tokenizer;

@@ -6,32 +6,45 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Locale;
+import java.util.stream.Stream;
 
 /**
- * The pause between two measurements: at least 50 ms, and until no thread of this process computes any more, so that
- * nobody's pool spins into another's time.
+ * The pause between two measurements: at least 50 ms, and until no thread of this process computes
+ * any more, so that nobody's pool spins into another's time.
  */
 final class Idle {
   /** Waits so long before each look. */
   private static final int PAUSE_MS = 50;
 
-  /** CPU time within a pause that still counts as idle: this thread's own waking and a timer or two. */
+  /**
+   * CPU time within a pause that still counts as idle: this thread's own waking and a timer or two.
+   */
   private static final long IDLE_NANOS = 1_000_000;
 
   private static final int MOST_PAUSES = 40;
 
+  /** The share of the machine that other processes may take without spoiling the figures. */
+  private static final double QUIET = 0.05;
+
   private int calls;
   private int longer;
   private int busy;
+  private long machineTicks;
+  private long machineBusyTicks;
 
   /** Collects garbage, then waits until the process is idle, 2 s at most. */
   void await() {
     System.gc();
     calls++;
     for (int i = 0; i < MOST_PAUSES; i++) {
+      long[] machine = machineTicks();
       long before = cpuNanos();
       pause();
       if (cpuNanos() - before < IDLE_NANOS) {
+        long[] now = machineTicks();
+        machineTicks += now[0] - machine[0];
+        machineBusyTicks += now[1] - machine[1];
         longer += i > 0 ? 1 : 0;
         return;
       }
@@ -41,9 +54,32 @@ final class Idle {
 
   /** What was seen, for people. */
   String report() {
-    return busy == 0
-        ? "idle before each of " + calls + " measurements (" + longer + " waited longer than 50 ms for it)"
-        : "NOT IDLE before " + busy + " of " + calls + " measurements: a pool spun into another's time";
+    String own =
+        busy == 0
+            ? "idle before each of "
+                + calls
+                + " measurements ("
+                + longer
+                + " waited longer than 50 ms for it)"
+            : "NOT IDLE before "
+                + busy
+                + " of "
+                + calls
+                + " measurements: a pool spun into another's time";
+    String others =
+        String.format(
+            Locale.ROOT,
+            "other processes took %.0f%% of the machine meanwhile",
+            100 * othersBusy());
+    return own
+        + "\n"
+        + others
+        + (othersBusy() > QUIET ? ": TOO MUCH, measure again on a quiet machine" : "");
+  }
+
+  /** The share of all processors' time that was not idle while this process was. */
+  double othersBusy() {
+    return machineTicks == 0 ? 0 : (double) machineBusyTicks / machineTicks;
   }
 
   /** Whether every measurement began in an idle process. */
@@ -71,6 +107,21 @@ final class Idle {
       throw new UncheckedIOException("the idle check needs Linux's /proc/self/task", e);
     }
     return sum;
+  }
+
+  /** All ticks of all processors since the start of the machine, and those that were not idle. */
+  private static long[] machineTicks() {
+    try (Stream<String> lines = Files.lines(Path.of("/proc/stat"))) {
+      // cpu  user nice system idle iowait irq softirq steal ...; guest time is counted within user.
+      String[] fields = lines.findFirst().orElseThrow().trim().split(" +");
+      long all = 0;
+      for (int i = 1; i <= 8; i++) {
+        all += Long.parseLong(fields[i]);
+      }
+      return new long[] {all, all - Long.parseLong(fields[4]) - Long.parseLong(fields[5])};
+    } catch (IOException e) {
+      throw new UncheckedIOException("the idle check needs Linux's /proc/stat", e);
+    }
   }
 
   private static long nanos(Path task) {

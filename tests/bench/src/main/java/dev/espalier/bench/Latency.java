@@ -9,8 +9,8 @@ import java.util.Map;
 import java.util.Random;
 
 /**
- * The time of one call with one short text. Peers take turns in blocks of calls, in an order drawn anew each time; the
- * first calls of a block, which wake a sleeping pool, are not counted.
+ * The time of one call with one short text. Peers take turns in blocks of calls, in an order drawn
+ * anew each time; the first calls of a block, which wake a sleeping pool, are not counted.
  */
 final class Latency {
   /** Own short sentences, 6 to 14 tokens, taken in turn. */

@@ -13,8 +13,8 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * How much memory a process takes that runs one peer only: a child process embeds the texts and tells the most that was
- * resident at any time (VmHWM), JVM and all.
+ * How much memory a process takes that runs one peer only: a child process embeds the texts and
+ * tells the most that was resident at any time (VmHWM), JVM and all.
  */
 final class MemoryProbe {
   /** The child's JVM flags, equal for all peers. */
@@ -40,12 +40,13 @@ final class MemoryProbe {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(FLAGS);
-    for (String property : List.of("espalier.cache", "ai.djl.offline", "DJL_CACHE_DIR", "ENGINE_CACHE_DIR")) {
+    for (String property :
+        List.of("espalier.cache", "ai.djl.offline", "DJL_CACHE_DIR", "ENGINE_CACHE_DIR")) {
       if (System.getProperty(property) != null) {
         command.add("-D" + property + "=" + System.getProperty(property));
       }
     }
-    command.addAll(List.of("-cp", System.getProperty("java.class.path"), MemoryProbe.class.getName()));
+    command.add(MemoryProbe.class.getName());
     command.addAll(
         List.of(
             peer,
@@ -59,13 +60,17 @@ final class MemoryProbe {
             Integer.toString(threads),
             Boolean.toString(spinning)));
     try {
-      Process child =
-          new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start();
+      ProcessBuilder builder =
+          new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT);
+      // The classpath goes by the environment, as the launcher gave it.
+      builder.environment().put("CLASSPATH", System.getProperty("java.class.path"));
+      Process child = builder.start();
       String output = new String(child.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
       int status = child.waitFor();
       int at = output.indexOf(ANSWER);
       if (status != 0 || at < 0) {
-        throw new IllegalStateException("the process that runs " + peer + " only failed with status " + status);
+        throw new IllegalStateException(
+            "the process that runs " + peer + " only failed with status " + status);
       }
       return Long.parseLong(output.substring(at + ANSWER.length()).strip()) / 1024.0;
     } catch (IOException | InterruptedException e) {
@@ -91,7 +96,8 @@ final class MemoryProbe {
       }
     } else {
       PeerFiles files = new PeerFiles(Path.of(args[2]), Path.of(args[3]), Optional.empty());
-      try (HuggingFaceTokens tokens = new HuggingFaceTokens(files.tokenizerJson(), settings.maxLength());
+      try (HuggingFaceTokens tokens =
+              new HuggingFaceTokens(files.tokenizerJson(), settings.maxLength());
           OrtEncoder encoder =
               new OrtEncoder(files, settings, threads, Boolean.parseBoolean(args[9]));
           OrtPeer ort =
@@ -112,6 +118,9 @@ final class MemoryProbe {
         .map(l -> l.replaceAll("[^0-9]", ""))
         .mapToLong(Long::parseLong)
         .findFirst()
-        .orElseThrow(() -> new InvalidInputException("/proc/self/status has no VmHWM; peak memory needs Linux"));
+        .orElseThrow(
+            () ->
+                new InvalidInputException(
+                    "/proc/self/status has no VmHWM; peak memory needs Linux"));
   }
 }

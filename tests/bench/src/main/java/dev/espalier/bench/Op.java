@@ -3,7 +3,10 @@ package dev.espalier.bench;
 import dev.espalier.backend.Ops;
 import dev.espalier.tensor.Tensor;
 
-/** The ops of a layer at the shapes of all-MiniLM-L6-v2: 12 heads of 32, 384 columns, 1536 inside the feed-forward part. */
+/**
+ * The ops of a layer at the shapes of all-MiniLM-L6-v2: 12 heads of 32, 384 columns, 1536 inside
+ * the feed-forward part.
+ */
 public enum Op {
   QKV(Op.HIDDEN, 2.0 * Op.HIDDEN * 3 * Op.HIDDEN) {
     @Override
@@ -40,7 +43,10 @@ public enum Op {
   static final int INTERMEDIATE = 1536;
   static final int HEADS = 12;
 
-  /** Tokens of each sequence that attention sees; the last is shorter where the rows do not come out even. */
+  /**
+   * Tokens of each sequence that attention sees; the last is shorter where the rows do not come out
+   * even.
+   */
   static final int SEQUENCE = 128;
 
   private final int columns;

@@ -18,7 +18,9 @@ import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
 
-/** Single ops of the forward pass on the CPU backend, through {@link Ops} as the encoder calls them. */
+/**
+ * Single ops of the forward pass on the CPU backend, through {@link Ops} as the encoder calls them.
+ */
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.MICROSECONDS)
@@ -37,14 +39,19 @@ public class OpsBenchmark {
   private Workspace workspace;
   private Ops ops;
 
-  /** Packs the weights and writes the inputs, which keep their place in the workspace from call to call. */
+  /**
+   * Packs the weights and writes the inputs, which keep their place in the workspace from call to
+   * call.
+   */
   @Setup
   public void open() {
     backend = new CpuBackend(InstructionSet.best(), threads);
     weights = OpWeights.random(backend, rows);
     float[] x = OpWeights.values(new Random(2), rows * op.columns());
     float[] r = OpWeights.values(new Random(3), rows * op.columns());
-    workspace = backend.workspace(WorkspacePlan.of(backend, o -> op.run(o, weights, input(o, x), input(o, r))));
+    workspace =
+        backend.workspace(
+            WorkspacePlan.of(backend, o -> op.run(o, weights, input(o, x), input(o, r))));
     ops = new Ops(backend, workspace);
     input(ops, x);
     input(ops, r);

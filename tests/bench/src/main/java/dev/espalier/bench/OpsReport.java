@@ -20,26 +20,43 @@ import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
-/** The command behind {@code tests/bench/ops}: runs the micro-benchmarks under JMH and relates them to the peak. */
+/**
+ * The command behind {@code tests/bench/ops}: runs the micro-benchmarks under JMH and relates them
+ * to the peak.
+ */
 @Command(
     name = "ops",
     mixinStandardHelpOptions = true,
     sortOptions = false,
     description = "Times single ops (and, given a model, its tokenizer) under JMH.")
 public final class OpsReport implements Callable<Integer> {
-  @Option(names = "--op", split = ",", description = "some of: ${COMPLETION-CANDIDATES} (default: all)")
+  @Option(
+      names = "--op",
+      split = ",",
+      description = "some of: ${COMPLETION-CANDIDATES} (default: all)")
   List<Op> ops = List.of(Op.values());
 
-  @Option(names = "--rows", split = ",", defaultValue = "16,512,2048", description = "tokens (default: 16,512,2048)")
+  @Option(
+      names = "--rows",
+      split = ",",
+      defaultValue = "16,512,2048",
+      description = "tokens (default: 16,512,2048)")
   List<Integer> rows;
 
-  @Option(names = "--threads", split = ",", defaultValue = "1,2", description = "threads (default: 1,2)")
+  @Option(
+      names = "--threads",
+      split = ",",
+      defaultValue = "1,2",
+      description = "threads (default: 1,2)")
   List<Integer> threads;
 
   @Option(names = "--model", description = "time the tokenizer of this model as well")
   String model;
 
-  @Option(names = "--seconds", defaultValue = "2", description = "measuring, for each line (default: 2)")
+  @Option(
+      names = "--seconds",
+      defaultValue = "2",
+      description = "measuring, for each line (default: 2)")
   double seconds;
 
   @Option(names = "--json", description = "write JMH's results here as well")
@@ -47,7 +64,8 @@ public final class OpsReport implements Callable<Integer> {
 
   /** See the class. */
   public static void main(String[] args) {
-    System.exit(new CommandLine(new OpsReport()).setCaseInsensitiveEnumValuesAllowed(true).execute(args));
+    System.exit(
+        new CommandLine(new OpsReport()).setCaseInsensitiveEnumValuesAllowed(true).execute(args));
   }
 
   @Override
@@ -75,7 +93,8 @@ public final class OpsReport implements Callable<Integer> {
     }
     Collection<RunResult> results = new Runner(options.build()).run();
     System.out.printf(
-        "%n%-18s %7s %8s %12s %10s %9s %8s%n", "op", "rows", "threads", "us", "+-", "GFLOP/s", "of peak");
+        "%n%-18s %7s %8s %12s %10s %9s %8s%n",
+        "op", "rows", "threads", "us", "+-", "GFLOP/s", "of peak");
     for (RunResult result : results) {
       line(result);
     }
@@ -87,7 +106,13 @@ public final class OpsReport implements Callable<Integer> {
     Result<?> time = run.getPrimaryResult();
     if (params.getParam("op") == null) {
       System.out.printf(
-          Locale.ROOT, "%-18s %7s %8d %12.1f %10.1f%n", "tokenizer", "", 1, time.getScore(), time.getScoreError());
+          Locale.ROOT,
+          "%-18s %7s %8d %12.1f %10.1f%n",
+          "tokenizer",
+          "",
+          1,
+          time.getScore(),
+          time.getScoreError());
       return;
     }
     Op op = Op.valueOf(params.getParam("op"));

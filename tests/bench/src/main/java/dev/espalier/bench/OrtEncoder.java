@@ -19,8 +19,9 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * A BERT encoder on ONNX Runtime, as a careful user would write it: all graph optimisations, direct buffers that are
- * reused for inputs and output, padding to the longest sequence of the batch, pooling over real tokens only.
+ * A BERT encoder on ONNX Runtime, as a careful user would write it: all graph optimisations, direct
+ * buffers that are reused for inputs and output, padding to the longest sequence of the batch,
+ * pooling over real tokens only.
  */
 final class OrtEncoder implements AutoCloseable {
   /** Sequences of one run. */
@@ -70,18 +71,25 @@ final class OrtEncoder implements AutoCloseable {
   /** The output with three dimensions whose last is fixed: [batch, sequence, hidden]. */
   private static NodeInfo tokenStates(OrtSession session) throws OrtException {
     return session.getOutputInfo().values().stream()
-        .filter(n -> n.getInfo() instanceof TensorInfo t && t.getShape().length == 3 && t.getShape()[2] > 0)
+        .filter(
+            n ->
+                n.getInfo() instanceof TensorInfo t
+                    && t.getShape().length == 3
+                    && t.getShape()[2] > 0)
         .findFirst()
         .orElseThrow(
-            () -> new ModelFormatException("the ONNX file has no output [batch, sequence, hidden]"));
+            () ->
+                new ModelFormatException("the ONNX file has no output [batch, sequence, hidden]"));
   }
 
   private static ByteBuffer direct(int elements, int bytes) {
-    return ByteBuffer.allocateDirect(Math.multiplyExact(elements, bytes)).order(ByteOrder.nativeOrder());
+    return ByteBuffer.allocateDirect(Math.multiplyExact(elements, bytes))
+        .order(ByteOrder.nativeOrder());
   }
 
   /**
-   * The vectors of sequences {@code order[from..to)}, written to the places that {@code order} names.
+   * The vectors of sequences {@code order[from..to)}, written to the places that {@code order}
+   * names.
    *
    * @param sequences token ids of all sequences
    * @param to at most {@code from + BATCH}

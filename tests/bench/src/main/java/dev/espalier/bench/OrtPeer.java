@@ -5,8 +5,8 @@ import java.util.Comparator;
 import java.util.List;
 
 /**
- * Texts to vectors with Hugging Face's tokenizer and ONNX Runtime, in batches of {@value OrtEncoder#BATCH}. Encoder and
- * tokenizer are shared with other peers and not closed here.
+ * Texts to vectors with Hugging Face's tokenizer and ONNX Runtime, in batches of {@value
+ * OrtEncoder#BATCH}. Encoder and tokenizer are shared with other peers and not closed here.
  */
 final class OrtPeer implements Peer {
   /** Which texts meet in a batch. */

@@ -5,7 +5,10 @@ import dev.espalier.bindings.Espalier;
 import java.util.ArrayList;
 import java.util.List;
 
-/** What this machine can do at most, measured in the same run: independent chains of fused multiply-adds in registers. */
+/**
+ * What this machine can do at most, measured in the same run: independent chains of fused
+ * multiply-adds in registers.
+ */
 final class Peak {
   private static final int MS = 100;
 
@@ -19,10 +22,10 @@ final class Peak {
   /** Measures once more. */
   void measure() {
     double[] out = new double[1];
-    int status =
-        Espalier.esp_measure_peak_f32(InstructionSet.best().ordinal(), threads, MS, out);
+    int status = Espalier.esp_measure_peak_f32(InstructionSet.best().ordinal(), threads, MS, out);
     if (status != Espalier.ESP_OK) {
-      throw new IllegalStateException("the fp32 peak cannot be measured: " + Espalier.esp_last_error());
+      throw new IllegalStateException(
+          "the fp32 peak cannot be measured: " + Espalier.esp_last_error());
     }
     gflops.add(out[0]);
   }

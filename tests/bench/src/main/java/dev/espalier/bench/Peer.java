@@ -3,8 +3,9 @@ package dev.espalier.bench;
 import java.util.List;
 
 /**
- * One way from texts to sentence vectors: Espalier, or another runtime used as well as a careful user would use it. A
- * new peer (another runtime, another dtype) is one more implementation; the rounds treat all alike.
+ * One way from texts to sentence vectors: Espalier, or another runtime used as well as a careful
+ * user would use it. A new peer (another runtime, another dtype) is one more implementation; the
+ * rounds treat all alike.
  *
  * <p>One thread at a time.
  */

@@ -17,8 +17,8 @@ import java.util.zip.ZipEntry;
 import java.util.zip.ZipFile;
 
 /**
- * The ONNX file and the tokenizer.json of a model, for peers that read those. Entries of a jar are unpacked to a
- * temporary folder, which {@link #close} deletes.
+ * The ONNX file and the tokenizer.json of a model, for peers that read those. Entries of a jar are
+ * unpacked to a temporary folder, which {@link #close} deletes.
  *
  * @param onnx the network
  * @param tokenizerJson its tokenizer
@@ -29,8 +29,8 @@ record PeerFiles(Path onnx, Path tokenizerJson, Optional<Path> unpacked) impleme
   /**
    * Finds them from what names the model for Espalier as well.
    *
-   * @param model a directory with an ONNX file, an ONNX file beside a tokenizer.json, a jar that holds both, or a short
-   *     name
+   * @param model a directory with an ONNX file, an ONNX file beside a tokenizer.json, a jar that
+   *     holds both, or a short name
    * @throws ModelNotFoundException if there is no such model
    * @throws ModelFormatException if it has no ONNX file or no tokenizer.json
    */
@@ -56,8 +56,9 @@ record PeerFiles(Path onnx, Path tokenizerJson, Optional<Path> unpacked) impleme
           Optional.empty());
     }
     throw new ModelFormatException(
-        path + ": ONNX Runtime needs the network as ONNX; give a directory with an .onnx file, an .onnx file, a jar or"
-            + " a short name");
+        path
+            + ": ONNX Runtime needs the network as ONNX; give a directory with an .onnx file, an"
+            + " .onnx file, a jar or a short name");
   }
 
   private static Path path(String model) {
@@ -70,7 +71,8 @@ record PeerFiles(Path onnx, Path tokenizerJson, Optional<Path> unpacked) impleme
         return file.get();
       }
     }
-    throw new ModelNotFoundException("\"" + model + "\": no such file or directory, and not a known short name");
+    throw new ModelNotFoundException(
+        "\"" + model + "\": no such file or directory, and not a known short name");
   }
 
   private static Path find(Path folder, Predicate<String> wanted) {
@@ -82,7 +84,8 @@ record PeerFiles(Path onnx, Path tokenizerJson, Optional<Path> unpacked) impleme
           .orElseThrow(
               () ->
                   new ModelFormatException(
-                      folder + ": needs an .onnx file and a tokenizer.json, one of them is missing"));
+                      folder
+                          + ": needs an .onnx file and a tokenizer.json, one of them is missing"));
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
@@ -92,6 +95,8 @@ record PeerFiles(Path onnx, Path tokenizerJson, Optional<Path> unpacked) impleme
     try (ZipFile zip = new ZipFile(jar.toFile())) {
       List<? extends ZipEntry> entries = zip.stream().toList();
       Path folder = Files.createTempDirectory("espalier-bench");
+      // Where the process is interrupted, nobody calls close.
+      folder.toFile().deleteOnExit();
       return new PeerFiles(
           copy(zip, entry(jar, entries, ".onnx"), folder.resolve("model.onnx")),
           copy(zip, entry(jar, entries, "tokenizer.json"), folder.resolve("tokenizer.json")),
@@ -110,6 +115,7 @@ record PeerFiles(Path onnx, Path tokenizerJson, Optional<Path> unpacked) impleme
 
   private static Path copy(ZipFile zip, ZipEntry entry, Path to) throws IOException {
     try (InputStream in = zip.getInputStream(entry)) {
+      to.toFile().deleteOnExit();
       Files.copy(in, to);
     }
     return to;

@@ -24,12 +24,16 @@ final class PipelineComparison {
     this.files = files;
   }
 
-  /** The figures, as the report writes them; {@code same} tells whether all peers computed the same vectors. */
+  /**
+   * The figures, as the report writes them; {@code same} tells whether all peers computed the same
+   * vectors.
+   */
   ObjectNode run() {
     Report.progress("loading " + options.model);
     try (EspalierPeer ours = new EspalierPeer(options.model, options.threads)) {
       EmbeddingSettings settings = ours.embedder().settings();
-      try (HuggingFaceTokens tokens = new HuggingFaceTokens(files.tokenizerJson(), settings.maxLength());
+      try (HuggingFaceTokens tokens =
+              new HuggingFaceTokens(files.tokenizerJson(), settings.maxLength());
           OrtEncoder spinning = new OrtEncoder(files, settings, options.threads, true);
           OrtEncoder sleeping = new OrtEncoder(files, settings, options.threads, false)) {
         return run(ours, new Ort(tokens, spinning, sleeping));
@@ -78,8 +82,15 @@ final class PipelineComparison {
 
     Report report = new Report(options, ours, lengths, peak.gflops(), idle, ort.tokens().version());
     report.peer("ours", ours, ours, rounds, latency, memory("espalier", ours, false));
-    report.peer("ort_sorted", sorted, shortOrt, rounds, latency, memory("ort_sorted", ours, sortedSpins));
-    report.peer("ort_arrival", arrival, shortOrt, rounds, latency, memory("ort_arrival", ours, arrivalSpins));
+    report.peer(
+        "ort_sorted", sorted, shortOrt, rounds, latency, memory("ort_sorted", ours, sortedSpins));
+    report.peer(
+        "ort_arrival",
+        arrival,
+        shortOrt,
+        rounds,
+        latency,
+        memory("ort_arrival", ours, arrivalSpins));
     report.ratio("sorted", rounds.speedup(ours, sorted));
     report.ratio("arrival", rounds.speedup(ours, arrival));
     report.ratio("latency", latency.ratio(ours, shortOrt));
@@ -101,7 +112,9 @@ final class PipelineComparison {
         spinning);
   }
 
-  /** Tries both ways on texts taken evenly from the file, in turns; the faster best time decides. */
+  /**
+   * Tries both ways on texts taken evenly from the file, in turns; the faster best time decides.
+   */
   private boolean spinningIsFaster(Ort ort, OrtPeer.Order order) {
     List<String> sample = new ArrayList<>();
     int n = Math.min(SAMPLE, texts.size());

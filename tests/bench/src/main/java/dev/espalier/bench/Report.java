@@ -26,7 +26,8 @@ final class Report {
   private final Spread peak;
   private final Idle idle;
 
-  Report(Compare options, EspalierPeer ours, int[] lengths, Spread peak, Idle idle, String tokenizer) {
+  Report(
+      Compare options, EspalierPeer ours, int[] lengths, Spread peak, Idle idle, String tokenizer) {
     this.lengths = lengths;
     this.flops = Work.flops(ours.model().config(), lengths);
     this.peak = peak;
@@ -51,8 +52,12 @@ final class Report {
         .put("threads", options.threads)
         .put("seed", options.seed)
         .put("processor", Machine.processor())
-        .put("jvm", System.getProperty("java.vm.name") + " " + System.getProperty("java.runtime.version"))
-        .put("jvm_flags", String.join(" ", ManagementFactory.getRuntimeMXBean().getInputArguments()));
+        .put(
+            "jvm",
+            System.getProperty("java.vm.name") + " " + System.getProperty("java.runtime.version"))
+        .put(
+            "jvm_flags",
+            String.join(" ", ManagementFactory.getRuntimeMXBean().getInputArguments()));
   }
 
   /**
@@ -100,7 +105,7 @@ final class Report {
   ObjectNode json() {
     root.put("peak", peak.median());
     root.set("ratios", ratios);
-    run.put("idle", idle.always());
+    run.put("idle", idle.always()).put("others_busy", idle.othersBusy());
     root.set("run", run);
     return root;
   }
@@ -110,7 +115,8 @@ final class Report {
     PrintStream out = System.out;
     out.printf(
         Locale.ROOT,
-        "%n%s, %s, %d threads, %s%n%d texts of %d to %d tokens, %d tokens, %.1f MFLOP a token; %d rounds%n%n",
+        "%n%s, %s, %d threads, %s%n%d texts of %d to %d tokens, %d tokens, %.1f MFLOP a token; %d"
+            + " rounds%n%n",
         run.path("model").asText(),
         run.path("dtype").asText(),
         run.path("threads").asInt(),
@@ -122,7 +128,7 @@ final class Report {
         run.path("mflop_per_token").asDouble(),
         run.path("rounds").asInt());
     out.printf(
-        "%-26s %10s %9s %9s %9s %9s %9s%n",
+        "%-42s %10s %9s %9s %9s %9s %9s%n",
         "", "tokens/s", "texts/s", "of peak", "p50 ms", "p99 ms", "RSS MB");
     line(out, all, "ours", "espalier, " + run.path("espalier").asText());
     String ort = "ort " + run.path("onnxruntime").asText();
@@ -153,7 +159,7 @@ final class Report {
     var p = all.path(key);
     out.printf(
         Locale.ROOT,
-        "%-26s %10.0f %9.1f %8.0f%% %9.2f %9.2f %9.0f%n",
+        "%-42s %10.0f %9.1f %8.0f%% %9.2f %9.2f %9.0f%n",
         label,
         p.path("tokens_per_s").asDouble(),
         p.path("texts_per_s").asDouble(),
@@ -167,7 +173,7 @@ final class Report {
     var r = ratios.path(key);
     out.printf(
         Locale.ROOT,
-        "%-36s %6.2f (%.2f to %.2f)%n",
+        "%-42s %10.2f (%.2f to %.2f)%n",
         label,
         r.path("median").asDouble(),
         r.path("low").asDouble(),
@@ -182,7 +188,9 @@ final class Report {
   static void write(ObjectNode figures, Path file) {
     Path part = file.resolveSibling(file.getFileName() + ".part");
     try {
-      new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT).writeValue(part.toFile(), figures);
+      new ObjectMapper()
+          .enable(SerializationFeature.INDENT_OUTPUT)
+          .writeValue(part.toFile(), figures);
       Files.move(part, file, StandardCopyOption.REPLACE_EXISTING);
     } catch (IOException e) {
       throw new UncheckedIOException(file + ": " + e.getMessage(), e);

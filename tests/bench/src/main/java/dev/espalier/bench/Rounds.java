@@ -8,8 +8,8 @@ import java.util.Map;
 import java.util.Random;
 
 /**
- * Interleaved rounds: in each, every peer embeds all texts once, in an order drawn anew, so that what the machine does
- * in the meantime meets all alike.
+ * Interleaved rounds: in each, every peer embeds all texts once, in an order drawn anew, so that
+ * what the machine does in the meantime meets all alike.
  */
 final class Rounds {
   private final List<Peer> peers;

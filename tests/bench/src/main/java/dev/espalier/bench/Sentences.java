@@ -8,9 +8,14 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 
-/** English sentences and paragraphs: from data sets, with their tokenization undone, or from a small grammar. */
+/**
+ * English sentences and paragraphs: from data sets, with their tokenization undone, or from a small
+ * grammar.
+ */
 final class Sentences {
-  private static final String[] DETERMINERS = {"the", "a", "every", "this", "another", "our", "her"};
+  private static final String[] DETERMINERS = {
+    "the", "a", "every", "this", "another", "our", "her"
+  };
   private static final String[] ADJECTIVES = {
     "old", "quiet", "green", "large", "cold", "early", "strange", "simple", "heavy", "bright"
   };
@@ -19,12 +24,28 @@ final class Sentences {
     "house", "road", "song", "window", "story", "train", "doctor", "field", "night", "question"
   };
   private static final String[] VERBS = {
-    "found", "carried", "opened", "followed", "remembered", "built", "crossed", "lost", "painted",
-    "watched", "changed", "needed"
+    "found",
+    "carried",
+    "opened",
+    "followed",
+    "remembered",
+    "built",
+    "crossed",
+    "lost",
+    "painted",
+    "watched",
+    "changed",
+    "needed"
   };
   private static final String[] PLACES = {
-    "near the station", "in the morning", "after the war", "behind the church", "for many years",
-    "without a word", "on the other side", "before the rain"
+    "near the station",
+    "in the morning",
+    "after the war",
+    "behind the church",
+    "for many years",
+    "without a word",
+    "on the other side",
+    "before the rain"
   };
   private static final String[] LINKS = {"and", "but", "because", "while", "until"};
 

@@ -19,7 +19,10 @@ record Spread(double median, double low, double high) {
     return new Spread((sorted[(n - 1) / 2] + sorted[n / 2]) / 2, sorted[0], sorted[n - 1]);
   }
 
-  /** The smallest value that at least {@code percent} of all values do not exceed (the nearest rank). */
+  /**
+   * The smallest value that at least {@code percent} of all values do not exceed (the nearest
+   * rank).
+   */
   static double percentile(double[] values, double percent) {
     double[] sorted = sorted(values);
     int rank = (int) Math.ceil(percent / 100 * sorted.length);

@@ -24,7 +24,8 @@ final class TextFile {
       }
       return content.lines().toList();
     } catch (NoSuchFileException e) {
-      throw new InvalidInputException(file + ": no such file; tests/bench/texts makes mixed.txt and short.txt");
+      throw new InvalidInputException(
+          file + ": no such file; tests/bench/texts makes mixed.txt and short.txt");
     } catch (IOException e) {
       throw new UncheckedIOException(file + ": " + e.getMessage(), e);
     }

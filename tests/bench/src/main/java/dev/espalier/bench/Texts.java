@@ -15,8 +15,9 @@ import java.util.Random;
 import java.util.function.ToIntFunction;
 
 /**
- * Makes the texts that are measured, the same ones every time: {@code mixed.txt}, 600 English texts of 5 to 250 tokens
- * whose logarithms are evenly spread (many short ones, few long ones), and {@code short.txt}, 600 sentences of 5 to 40.
+ * Makes the texts that are measured, the same ones every time: {@code mixed.txt}, 600 English texts
+ * of 5 to 250 tokens whose logarithms are evenly spread (many short ones, few long ones), and
+ * {@code short.txt}, 600 sentences of 5 to 40.
  */
 public final class Texts {
   static final int COUNT = 600;
@@ -24,7 +25,10 @@ public final class Texts {
   static final int MOST = 250;
   static final int MOST_SHORT = 40;
 
-  /** Below this length half of the mixed texts are film reviews, the others are from encyclopedia articles. */
+  /**
+   * Below this length half of the mixed texts are film reviews, the others are from encyclopedia
+   * articles.
+   */
   private static final int REVIEW_LENGTH = 30;
 
   private final Random random;
@@ -113,7 +117,10 @@ public final class Texts {
     return texts;
   }
 
-  /** As many words as give at most {@code length} tokens, from the beginning of one unit on; null if too few. */
+  /**
+   * As many words as give at most {@code length} tokens, from the beginning of one unit on; null if
+   * too few.
+   */
   private String passage(List<String> units, int length) {
     int count = 2;
     StringBuilder text = new StringBuilder();

@@ -38,7 +38,9 @@ public class TokenizerBenchmark {
     try (ModelSource source = Models.open(model)) {
       tokenizer =
           WordPieceTokenizer.load(
-              source.tokenizer().orElseThrow(() -> new ModelFormatException(model + " has no tokenizer")));
+              source
+                  .tokenizer()
+                  .orElseThrow(() -> new ModelFormatException(model + " has no tokenizer")));
     }
     texts = Sentences.generated(TEXTS, 1);
   }

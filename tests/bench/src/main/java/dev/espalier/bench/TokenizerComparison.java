@@ -72,17 +72,21 @@ final class TokenizerComparison {
     if (!"1".equals(System.getenv("RAYON_NUM_THREADS"))
         || Runtime.getRuntime().availableProcessors() != 1) {
       throw new IllegalStateException(
-          "the tokenizers are compared on one thread; tests/bench/compare --tokenizer sets RAYON_NUM_THREADS=1 and"
-              + " -XX:ActiveProcessorCount=1");
+          "the tokenizers are compared on one thread; tests/bench/compare --tokenizer sets"
+              + " RAYON_NUM_THREADS=1 and -XX:ActiveProcessorCount=1");
     }
     try (ModelSource source = Models.open(options.model)) {
       WordPieceTokenizer ours =
           WordPieceTokenizer.load(
               source
                   .tokenizer()
-                  .orElseThrow(() -> new ModelFormatException(options.model + " has no tokenizer")));
+                  .orElseThrow(
+                      () -> new ModelFormatException(options.model + " has no tokenizer")));
       int maxLength =
-          source.embedding().map(EmbeddingSettings::maxLength).orElse(source.config().maxPositions());
+          source
+              .embedding()
+              .map(EmbeddingSettings::maxLength)
+              .orElse(source.config().maxPositions());
       try (HuggingFaceTokens theirs = new HuggingFaceTokens(files.tokenizerJson(), maxLength)) {
         return run(ours, theirs, maxLength);
       }
@@ -129,10 +133,12 @@ final class TokenizerComparison {
         .put("threads", 1)
         .put("rounds", options.rounds)
         .put("djl_tokenizers", version)
-        .put("idle", idle.always());
+        .put("idle", idle.always())
+        .put("others_busy", idle.othersBusy());
     System.out.printf(
         Locale.ROOT,
-        "%n%-28s %12.0f tokens/s a core%n%-28s %12.0f tokens/s a core (%s)%n%-28s %12.2f (%.2f to %.2f)%n%s%n%s%n",
+        "%n%-28s %12.0f tokens/s a core%n%-28s %12.0f tokens/s a core (%s)%n%-28s %12.2f (%.2f to"
+            + " %.2f)%n%s%n%s%n",
         ours.name,
         Spread.of(a).median(),
         theirs.name,

@@ -4,13 +4,16 @@ import dev.espalier.model.ModelConfig;
 import java.util.SortedSet;
 import java.util.TreeSet;
 
-/** How much arithmetic texts cost, counted from the model's shape and the real tokens: padding is no work. */
+/**
+ * How much arithmetic texts cost, counted from the model's shape and the real tokens: padding is no
+ * work.
+ */
 final class Work {
   private Work() {}
 
   /**
-   * Floating-point operations (a multiply-add is two) of the linears and of attention's two products over all
-   * sequences.
+   * Floating-point operations (a multiply-add is two) of the linears and of attention's two
+   * products over all sequences.
    *
    * @param lengths tokens of each sequence
    */
