@@ -11,8 +11,8 @@ final class Arguments {
   private Arguments() {}
 
   /**
-   * The arguments in UTF-8. In a locale that is not UTF-8 (a container without LANG) Java has replaced what it could not
-   * decode by then; Linux still has the bytes.
+   * The arguments in UTF-8. In a locale that is not UTF-8 (a container without LANG) Java has
+   * replaced what it could not decode by then; Linux still has the bytes.
    */
   static String[] decoded(String[] args) {
     boolean plain = Arrays.stream(args).allMatch(a -> a.chars().allMatch(c -> c < 128));

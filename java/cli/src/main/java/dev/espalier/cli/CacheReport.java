@@ -83,7 +83,9 @@ record CacheReport(String what, Path path, boolean exists, long bytes, boolean w
   String toText() {
     return path
         + (exists ? ", " + Facts.bytes(bytes) : ", not there yet")
-        + (writable ? "" : ", NOT WRITABLE (set the system property " + CacheDirectory.PROPERTY + ")");
+        + (writable
+            ? ""
+            : ", NOT WRITABLE (set the system property " + CacheDirectory.PROPERTY + ")");
   }
 
   void write(JsonGenerator j) throws IOException {

@@ -9,8 +9,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 
 /**
- * The three standard streams and what is known of them. Everything written is UTF-8, whatever the locale says, because
- * programs read it.
+ * The three standard streams and what is known of them. Everything written is UTF-8, whatever the
+ * locale says, because programs read it.
  */
 final class Console {
   private final InputStream in;
@@ -25,7 +25,11 @@ final class Console {
   }
 
   private Console(
-      InputStream in, StandardOutput out, PrintStream err, boolean outTerminal, boolean errTerminal) {
+      InputStream in,
+      StandardOutput out,
+      PrintStream err,
+      boolean outTerminal,
+      boolean errTerminal) {
     this.in = in;
     this.out = out;
     this.err = err;

@@ -18,8 +18,10 @@ import picocli.CommandLine.Mixin;
     description = DemoCommand.SUMMARY,
     footer = {
       "",
-      "Embeds a dozen sentences with all-minilm-l6-v2 (fetched the first time), shows which are alike,",
-      "and compares cosines with those that sentence-transformers publishes: ends with 1 if one differs.",
+      "Embeds a dozen sentences with all-minilm-l6-v2 (fetched the first time), shows which are"
+          + " alike,",
+      "and compares cosines with those that sentence-transformers publishes: ends with 1 if one"
+          + " differs.",
       "",
       "Example:",
       "  espalier demo"
@@ -55,7 +57,8 @@ final class DemoCommand implements Callable<Integer> {
       Map<String, float[]> published = publishedVectors(embedder);
       double speed = tokensPerSecond(model, embedder, texts);
       progress.close();
-      console.print(new SimilarityTable(DemoTexts.SENTENCES, vectors, console.showsColour()).toString());
+      console.print(
+          new SimilarityTable(DemoTexts.SENTENCES, vectors, console.showsColour()).toString());
       boolean reached = check(published);
       console.print(footer(model, speed, firstVector));
       return reached ? ExitCode.OK : ExitCode.NO;
@@ -122,7 +125,8 @@ final class DemoCommand implements Callable<Integer> {
     String start =
         Double.isNaN(firstVector)
             ? ""
-            : String.format(Locale.ROOT, ", first vector %.2f s after the process began", firstVector);
+            : String.format(
+                Locale.ROOT, ", first vector %.2f s after the process began", firstVector);
     return String.format(
         Locale.ROOT, "%n%s on %s: %,.0f tokens/s%s%n", MODEL, model.backend(), speed, start);
   }

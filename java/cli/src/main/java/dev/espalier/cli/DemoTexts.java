@@ -37,7 +37,10 @@ final class DemoTexts {
    */
   record Published(String a, String b, double cosine) {}
 
-  /** From the documentation of sentence-transformers for all-MiniLM-L6-v2, quickstart and semantic textual similarity. */
+  /**
+   * From the documentation of sentence-transformers for all-MiniLM-L6-v2, quickstart and semantic
+   * textual similarity.
+   */
   static final List<Published> PUBLISHED =
       List.of(
           new Published("The weather is lovely today.", "It's so sunny outside!", 0.6660),

@@ -83,7 +83,10 @@ final class DoctorCommand implements Callable<Integer> {
     facts.add("system", machine.system());
     facts.add(
         "processor",
-        machine.processor() + ", " + machine.threads() + (machine.threads() == 1 ? " thread" : " threads"));
+        machine.processor()
+            + ", "
+            + machine.threads()
+            + (machine.threads() == 1 ? " thread" : " threads"));
     facts.add("memory", machine.memory());
     facts.add("native library", nativeState());
     StringBuilder sets = new StringBuilder();

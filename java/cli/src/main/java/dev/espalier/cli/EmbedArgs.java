@@ -69,9 +69,11 @@ final class EmbedArgs {
 
   /** Checks the options without touching the model. */
   void check() {
-    require(maxLength == null || maxLength >= 2, "--max-length must be at least 2, got " + maxLength);
     require(
-        batchTokens == null || batchTokens >= 1, "--batch-tokens must be at least 1, got " + batchTokens);
+        maxLength == null || maxLength >= 2, "--max-length must be at least 2, got " + maxLength);
+    require(
+        batchTokens == null || batchTokens >= 1,
+        "--batch-tokens must be at least 1, got " + batchTokens);
     if (pooling != null) {
       pooling();
     }

@@ -26,7 +26,8 @@ import picocli.CommandLine.Spec;
       "",
       "Input: one text a line, UTF-8; a line ends in LF or CR LF, an empty line is a text.",
       "Output: FILE.npy is float32 [texts, dimensions]; FILE.jsonl and - (the default) are lines",
-      "{\"index\":0,\"text\":\"...\",\"embedding\":[...]} whose numbers read back as the same floats.",
+      "{\"index\":0,\"text\":\"...\",\"embedding\":[...]} whose numbers read back as the same"
+          + " floats.",
       "A file is complete or absent. A text's vector does not depend on the texts beside it.",
       "",
       "Examples:",
@@ -42,7 +43,10 @@ final class EmbedCommand implements Callable<Integer> {
 
   private static final int MOST_CHARACTERS = 1 << 19;
 
-  /** Calls begin with few texts and double while they are shorter than this, so that output and progress flow. */
+  /**
+   * Calls begin with few texts and double while they are shorter than this, so that output and
+   * progress flow.
+   */
   private static final long CALL_NANOS = 500_000_000;
 
   private static final int FIRST_TEXTS = 64;
@@ -53,10 +57,7 @@ final class EmbedCommand implements Callable<Integer> {
   @Mixin private GlobalArgs global;
   @Mixin private EmbedArgs embed;
 
-  @Option(
-      names = "--text",
-      paramLabel = "T",
-      description = "A text; may be given several times.")
+  @Option(names = "--text", paramLabel = "T", description = "A text; may be given several times.")
   private List<String> texts;
 
   @Option(
@@ -211,8 +212,8 @@ final class EmbedCommand implements Callable<Integer> {
   }
 
   /**
-   * Takes texts until there are enough of them, or until the next one would have to be waited for: whoever writes a line
-   * into a pipe and waits for its vector gets it.
+   * Takes texts until there are enough of them, or until the next one would have to be waited for:
+   * whoever writes a line into a pipe and waits for its vector gets it.
    */
   private static boolean fill(List<String> chunk, Source source, int most) {
     chunk.clear();

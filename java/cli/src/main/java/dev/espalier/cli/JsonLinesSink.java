@@ -6,8 +6,8 @@ import java.io.IOException;
 import java.io.OutputStream;
 
 /**
- * Writes one object a line: {@code {"index":0,"text":"...","embedding":[...]}}. The floats are decimal numbers that give
- * the same float again when read.
+ * Writes one object a line: {@code {"index":0,"text":"...","embedding":[...]}}. The floats are
+ * decimal numbers that give the same float again when read.
  */
 final class JsonLinesSink implements VectorSink {
   private final OutputStream out;
@@ -41,7 +41,13 @@ final class JsonLinesSink implements VectorSink {
       float value = values[offset + i];
       if (!Float.isFinite(value)) {
         throw new EspalierException(
-            "text " + index + ": value " + i + " of its vector is " + value + ", which JSON cannot say");
+            "text "
+                + index
+                + ": value "
+                + i
+                + " of its vector is "
+                + value
+                + ", which JSON cannot say");
       }
       json.writeNumber(value);
     }

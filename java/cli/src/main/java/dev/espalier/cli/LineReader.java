@@ -13,11 +13,15 @@ import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 
 /**
- * Reads lines of UTF-8, one at a time. A line ends in LF or CR LF and in nothing else; an empty line is a line; what
- * follows the last line end is a line unless it is empty. Not thread-safe; does not close its source.
+ * Reads lines of UTF-8, one at a time. A line ends in LF or CR LF and in nothing else; an empty
+ * line is a line; what follows the last line end is a line unless it is empty. Not thread-safe;
+ * does not close its source.
  */
 final class LineReader {
-  /** The longest line in bytes; a bound, so that a file without line ends is an error and not a full memory. */
+  /**
+   * The longest line in bytes; a bound, so that a file without line ends is an error and not a full
+   * memory.
+   */
   static final int MAX_LINE = 1 << 28;
 
   private final InputStream in;
@@ -25,6 +29,7 @@ final class LineReader {
   private byte[] buffer = new byte[1 << 16];
   private int start;
   private int end;
+
   /** Up to where the buffer holds no line end. */
   private int searched;
 
@@ -94,7 +99,10 @@ final class LineReader {
     }
   }
 
-  /** The place of the next LF in the buffer, which grows and fills as needed; -1 if the input ends first. */
+  /**
+   * The place of the next LF in the buffer, which grows and fills as needed; -1 if the input ends
+   * first.
+   */
   private int find() {
     while (true) {
       for (; searched < end; searched++) {
@@ -137,7 +145,8 @@ final class LineReader {
 
   private String decode(int from, int to) {
     String text = new String(buffer, from, to - from, StandardCharsets.UTF_8);
-    // Java puts U+FFFD where bytes are wrong; only then is it worth to look whether it was there before.
+    // Java puts U+FFFD where bytes are wrong; only then is it worth to look whether it was there
+    // before.
     if (text.indexOf('\uFFFD') >= 0) {
       check(from, to);
     }
@@ -161,7 +170,8 @@ final class LineReader {
       int at = bytes.position();
       throw new InvalidInputException(
           String.format(
-              "%s, line %d: not UTF-8: byte 0x%02x at byte %d of the line (byte %d of the input, from 0)",
+              "%s, line %d: not UTF-8: byte 0x%02x at byte %d of the line (byte %d of the input,"
+                  + " from 0)",
               source, line, buffer[at] & 0xff, at - from, offset + at - from));
     }
   }

@@ -16,7 +16,9 @@ import java.util.concurrent.Callable;
 import picocli.CommandLine;
 import picocli.CommandLine.ParameterException;
 
-/** The command line's entry point: picks the command, runs it, and turns its end into an exit code. */
+/**
+ * The command line's entry point: picks the command, runs it, and turns its end into an exit code.
+ */
 public final class Main {
   private static final String DEBUG = "--debug";
 
@@ -77,7 +79,9 @@ public final class Main {
           + e.getMessage()
           + "); give Java more with -Xmx, or take fewer --batch-tokens";
     }
-    return "internal error: " + e + (debug ? "" : "; run it with " + DEBUG + " for the stack trace");
+    return "internal error: "
+        + e
+        + (debug ? "" : "; run it with " + DEBUG + " for the stack trace");
   }
 
   private static int dispatch(String[] args, Console console) throws Exception {
@@ -120,7 +124,10 @@ public final class Main {
     return execute(first, command, rest, console);
   }
 
-  /** The command of that name, or null. Only the one that runs is made: its options cost start-up time. */
+  /**
+   * The command of that name, or null. Only the one that runs is made: its options cost start-up
+   * time.
+   */
   private static Callable<Integer> command(String name, Console console) {
     return switch (name) {
       case "demo" -> new DemoCommand(console);
@@ -135,8 +142,8 @@ public final class Main {
     };
   }
 
-  private static int execute(
-      String name, Callable<Integer> command, String[] args, Console console) throws Exception {
+  private static int execute(String name, Callable<Integer> command, String[] args, Console console)
+      throws Exception {
     CommandLine line = new CommandLine(command);
     line.setCommandName("espalier " + name);
     // A text may begin with an @; it is not the name of a file of arguments.

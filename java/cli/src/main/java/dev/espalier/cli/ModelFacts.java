@@ -85,8 +85,7 @@ record ModelFacts(
       bytes += info.elements() * info.dtype().bytes();
       dtypes.merge(info.dtype().name().toLowerCase(Locale.ROOT), info.elements(), Long::sum);
     }
-    return new Stored(
-        parameters, bytes, bytesOnDisk(files, source.location()), dtypes, tasks);
+    return new Stored(parameters, bytes, bytesOnDisk(files, source.location()), dtypes, tasks);
   }
 
   /** What a tensor outside the encoder is for, by the names that transformers gives. */
@@ -118,14 +117,14 @@ record ModelFacts(
     facts.add("layers", Integer.toString(config.layers()));
     facts.add("hidden size", Integer.toString(config.hiddenSize()));
     facts.add("heads", headsSummary());
-    facts.add(
-        "feed-forward", config.intermediateSize() + ", " + config.activation().configName());
+    facts.add("feed-forward", config.intermediateSize() + ", " + config.activation().configName());
     facts.add("positions", Integer.toString(config.maxPositions()));
     facts.add("vocabulary", Facts.count(config.vocabSize()) + ", " + types());
     facts.add("layer norm", "epsilon " + config.layerNormEps());
     facts.add("stored as", storedAs());
     facts.add("packed for", backend + ": " + Facts.bytes(packedBytes) + " (encoder)");
-    facts.add("embeddings", embedding.map(ModelFacts::describe).orElse("no settings with the model"));
+    facts.add(
+        "embeddings", embedding.map(ModelFacts::describe).orElse("no settings with the model"));
     facts.add(
         "task heads",
         stored.taskHeads().isEmpty() ? "none" : String.join(", ", stored.taskHeads()));

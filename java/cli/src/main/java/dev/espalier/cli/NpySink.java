@@ -5,8 +5,9 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 
 /**
- * Writes NumPy's format 1.0: float32, little-endian, C order, shape [texts, dimensions] (numpy.lib.format). The header
- * has a fixed size, so that the number of texts can be put into it at the end.
+ * Writes NumPy's format 1.0: float32, little-endian, C order, shape [texts, dimensions]
+ * (numpy.lib.format). The header has a fixed size, so that the number of texts can be put into it
+ * at the end.
  */
 final class NpySink implements VectorSink {
   /** A multiple of 64, as the format recommends, with room for any shape. */

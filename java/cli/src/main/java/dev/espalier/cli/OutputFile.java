@@ -15,8 +15,9 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 
 /**
- * A file that appears complete or not at all: written under another name beside its place, then renamed. Closing it
- * before {@link #commit} leaves nothing, nor does a signal that ends the process. Buffered; used by one thread.
+ * A file that appears complete or not at all: written under another name beside its place, then
+ * renamed. Closing it before {@link #commit} leaves nothing, nor does a signal that ends the
+ * process. Buffered; used by one thread.
  */
 final class OutputFile extends OutputStream {
   private static final int BUFFER = 1 << 16;
@@ -53,7 +54,14 @@ final class OutputFile extends OutputStream {
         throw new AccessDeniedException(path.toString());
       }
       for (int attempt = 0; ; attempt++) {
-        String name = "." + place.getFileName() + "." + ProcessHandle.current().pid() + "-" + attempt + ".tmp";
+        String name =
+            "."
+                + place.getFileName()
+                + "."
+                + ProcessHandle.current().pid()
+                + "-"
+                + attempt
+                + ".tmp";
         Path temporary = place.resolveSibling(name);
         try {
           FileChannel channel =

@@ -40,7 +40,8 @@ final class ParityCommand implements Callable<Integer> {
   @Option(
       names = "--json",
       description =
-          "Print {\"fixtures\":[{\"name\",\"verdict\",\"outputs\":[{\"name\",\"max_abs\",\"max_rel\","
+          "Print"
+              + " {\"fixtures\":[{\"name\",\"verdict\",\"outputs\":[{\"name\",\"max_abs\",\"max_rel\","
               + "\"tolerance\",\"verdict\"}]}],\"passed\"}.")
   private boolean json;
 

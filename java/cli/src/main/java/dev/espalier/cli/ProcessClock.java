@@ -5,7 +5,9 @@ import java.util.List;
 
 /** Time since the process began, its launcher included where that became the process. */
 final class ProcessClock {
-  /** Linux counts a process's start in these for every program, whatever the kernel's own tick is. */
+  /**
+   * Linux counts a process's start in these for every program, whatever the kernel's own tick is.
+   */
   private static final double TICKS_PER_SECOND = 100;
 
   /** Where the start stands in /proc/self/stat, behind the command's closing bracket. */

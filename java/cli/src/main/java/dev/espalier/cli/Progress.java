@@ -4,9 +4,9 @@ import java.io.PrintStream;
 import java.util.Locale;
 
 /**
- * One line on a terminal's standard error that says how far a long job is. It appears after two seconds and is wiped at
- * the end; where standard error is no terminal, nothing is ever written. The working thread may call {@link #at} as often
- * as it likes.
+ * One line on a terminal's standard error that says how far a long job is. It appears after two
+ * seconds and is wiped at the end; where standard error is no terminal, nothing is ever written.
+ * The working thread may call {@link #at} as often as it likes.
  */
 final class Progress implements AutoCloseable {
   private static final long QUIET_MS = 2000;

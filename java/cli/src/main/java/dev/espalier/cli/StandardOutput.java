@@ -5,7 +5,10 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.util.Locale;
 
-/** Standard output with unchecked errors, which tell a reader that has gone from a disk that is full. */
+/**
+ * Standard output with unchecked errors, which tell a reader that has gone from a disk that is
+ * full.
+ */
 final class StandardOutput extends OutputStream {
   /** The reader of the pipe has gone: nobody is left to tell anything. */
   static final class ReaderGone extends RuntimeException {
@@ -20,7 +23,8 @@ final class StandardOutput extends OutputStream {
   private final boolean pipe;
 
   /**
-   * @param pipe whether the target is a pipe, which has no other way to fail than that its reader has gone
+   * @param pipe whether the target is a pipe, which has no other way to fail than that its reader
+   *     has gone
    */
   StandardOutput(OutputStream target, boolean pipe) {
     this.target = target;

@@ -30,10 +30,13 @@ import picocli.CommandLine.Spec;
     description = TokenizeCommand.SUMMARY,
     footer = {
       "",
-      "Input lines: {\"text\", \"pair\"?, \"max_length\"?, \"truncation\"?, \"stride\"?}. Without max_length",
-      "nothing is cut; truncation is longest_first (the default), only_first or only_second; with a",
+      "Input lines: {\"text\", \"pair\"?, \"max_length\"?, \"truncation\"?, \"stride\"?}. Without"
+          + " max_length",
+      "nothing is cut; truncation is longest_first (the default), only_first or only_second; with"
+          + " a",
       "stride, what was cut off comes back as further windows. Other fields are passed over.",
-      "Output lines: {\"ids\", \"type_ids\", \"offsets\", \"special\", \"word_ids\", \"overflow\"?}, offsets in",
+      "Output lines: {\"ids\", \"type_ids\", \"offsets\", \"special\", \"word_ids\","
+          + " \"overflow\"?}, offsets in",
       "Unicode code points, or {\"error\"} where a text cannot be cut as asked.",
       "",
       "Examples:",

@@ -16,8 +16,8 @@ import java.io.IOException;
  */
 record TokenizeRequest(String text, String pair, Truncation truncation) {
   /**
-   * Reads {@code {"text", "pair"?, "max_length"?, "truncation"?, "stride"?}}; null is as good as absent, other fields are
-   * passed over.
+   * Reads {@code {"text", "pair"?, "max_length"?, "truncation"?, "stride"?}}; null is as good as
+   * absent, other fields are passed over.
    *
    * @param at where the line was read, for messages
    * @throws InvalidInputException if it is not such an object

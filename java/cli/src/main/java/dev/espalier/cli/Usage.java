@@ -32,7 +32,10 @@ final class Usage {
     s.append("  espalier demo\n");
     s.append("  espalier similarity --model all-minilm-l6-v2 \"a cat\" \"a kitten\"\n");
     s.append("  espalier embed --model all-minilm-l6-v2 --in texts.txt --out vectors.npy\n");
-    s.append("\nExit codes: 0 done, 1 ran but the answer is no, 2 wrong usage, 3 bad input or output,\n");
+    s.append(
+        "\n"
+            + "Exit codes: 0 done, 1 ran but the answer is no, 2 wrong usage, 3 bad input or"
+            + " output,\n");
     s.append("4 backend or device missing.\n");
     return s.toString();
   }

@@ -23,7 +23,10 @@ final class Vectors {
     double cosine = dot / Math.sqrt(xx * yy);
     if (!Double.isFinite(cosine)) {
       throw new EspalierException(
-          "the vectors have no angle: their lengths are " + Math.sqrt(xx) + " and " + Math.sqrt(yy));
+          "the vectors have no angle: their lengths are "
+              + Math.sqrt(xx)
+              + " and "
+              + Math.sqrt(yy));
     }
     return cosine;
   }

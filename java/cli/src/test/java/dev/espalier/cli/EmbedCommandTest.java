@@ -88,7 +88,10 @@ class EmbedCommandTest {
     bytes.get(header);
     assertEquals(0, bytes.position() % 64, "the data is aligned");
     String text = new String(header, StandardCharsets.US_ASCII);
-    String shape = text.replaceFirst("^\\{'descr': '<f4', 'fortran_order': False, 'shape': \\((\\d+, \\d+)\\), } *\n$", "$1");
+    String shape =
+        text.replaceFirst(
+            "^\\{'descr': '<f4', 'fortran_order': False, 'shape': \\((\\d+, \\d+)\\), } *\n$",
+            "$1");
     int n = Integer.parseInt(shape.split(", ")[0]);
     int h = Integer.parseInt(shape.split(", ")[1]);
     assertEquals(4L * n * h, bytes.remaining());
@@ -111,7 +114,8 @@ class EmbedCommandTest {
   void writesJsonLinesThatReadBack() throws IOException {
     String in = String.join("\n", TEXTS) + "\n";
     assertSame(TEXTS, expected(TEXTS), embed(utf8(in), "--in", "-").expect(0).lines());
-    assertSame(TEXTS, expected(TEXTS), embed(utf8(in), "--in", "-", "--out", "-").expect(0).lines());
+    assertSame(
+        TEXTS, expected(TEXTS), embed(utf8(in), "--in", "-", "--out", "-").expect(0).lines());
     Path file = directory.resolve("texts.txt");
     Files.writeString(file, in.replace("\n", "\r\n"));
     Path out = directory.resolve("v.jsonl");
@@ -125,7 +129,8 @@ class EmbedCommandTest {
   void takesTextsFromTheCommandLine() throws IOException {
     List<String> args = new ArrayList<>();
     List<String> texts = new ArrayList<>(TEXTS);
-    texts.addAll(List.of("@file", "two\nlines", "${sys:user.name}", "-5 degrees", "it's, a \"list\""));
+    texts.addAll(
+        List.of("@file", "two\nlines", "${sys:user.name}", "-5 degrees", "it's, a \"list\""));
     texts.forEach(t -> args.add("--text=" + t));
     Cli.Result result = embed(utf8(""), args.toArray(String[]::new)).expect(0);
     assertSame(texts, expected(texts), result.lines());
@@ -155,7 +160,14 @@ class EmbedCommandTest {
       texts.add(Integer.toString(i, 26 + 10).replaceAll("[0-9]", "q ") + " b".repeat(i % 7));
     }
     Path out = directory.resolve("many.npy");
-    embed(utf8(String.join("\n", texts) + "\n"), "--in", "-", "--out", out.toString(), "--batch-tokens", "64")
+    embed(
+            utf8(String.join("\n", texts) + "\n"),
+            "--in",
+            "-",
+            "--out",
+            out.toString(),
+            "--batch-tokens",
+            "64")
         .expect(0);
     assertArrayEquals(expected(texts), readNpy(out));
   }
@@ -197,7 +209,8 @@ class EmbedCommandTest {
       Cli.Result result = embed(in, "--in", "-", "--out", out.toString()).expect(3);
       assertTrue(result.err().contains("standard input, line 2"), result.err());
       assertEquals("before", Files.readString(out));
-      Cli.run("embed", "--model", "no-such-model", "--text", "a", "--out", out.toString()).expect(3);
+      Cli.run("embed", "--model", "no-such-model", "--text", "a", "--out", out.toString())
+          .expect(3);
       assertEquals("before", Files.readString(out));
     }
     assertNoLeftovers(place);

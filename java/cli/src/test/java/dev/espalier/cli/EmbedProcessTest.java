@@ -37,7 +37,8 @@ class EmbedProcessTest {
 
   private String[] embed(String... more) {
     return Stream.concat(
-            Stream.of("embed", "--model", model, "--backend", "java", "--max-length", "4"), Stream.of(more))
+            Stream.of("embed", "--model", model, "--backend", "java", "--max-length", "4"),
+            Stream.of(more))
         .toArray(String[]::new);
   }
 
@@ -57,7 +58,8 @@ class EmbedProcessTest {
     Path err = directory.resolve("signal.err");
     Process process =
         new ProcessBuilder(
-                Cli.command(List.of(), embed("--in", "-", "--out", place.resolve("v.npy").toString())))
+                Cli.command(
+                    List.of(), embed("--in", "-", "--out", place.resolve("v.npy").toString())))
             .redirectError(err.toFile())
             .start();
     try (OutputStream in = process.getOutputStream()) {
@@ -82,7 +84,8 @@ class EmbedProcessTest {
     Files.writeString(in, "a b c\n".repeat(20000));
     Process process = Cli.start(Cli.command(List.of(), embed("--in", in.toString())));
     try (BufferedReader out =
-        new BufferedReader(new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8))) {
+        new BufferedReader(
+            new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8))) {
       assertTrue(out.readLine().startsWith("{\"index\":0,"));
     }
     assertTrue(process.waitFor(60, TimeUnit.SECONDS));

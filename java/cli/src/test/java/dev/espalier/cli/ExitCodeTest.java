@@ -29,7 +29,8 @@ class ExitCodeTest {
     bare = TinyModel.create(directory.resolve("bare"), false).toString();
     Files.createDirectories(directory.resolve("empty"));
     Files.writeString(directory.resolve("texts.txt"), "a b\n");
-    Files.write(directory.resolve("latin1.txt"), new byte[] {'o', 'k', '\n', 'a', (byte) 0xe9, 'b', '\n'});
+    Files.write(
+        directory.resolve("latin1.txt"), new byte[] {'o', 'k', '\n', 'a', (byte) 0xe9, 'b', '\n'});
     Files.copy(Path.of(model, "config.json"), directory.resolve("empty/config.json"));
   }
 
@@ -37,7 +38,10 @@ class ExitCodeTest {
     String[] args = line.isEmpty() ? new String[0] : line.split(" ");
     for (int i = 0; i < args.length; i++) {
       args[i] =
-          args[i].replace("MODEL", model).replace("BARE", bare).replace("DIR", directory.toString());
+          args[i]
+              .replace("MODEL", model)
+              .replace("BARE", bare)
+              .replace("DIR", directory.toString());
     }
     return Cli.run(args);
   }
@@ -49,12 +53,14 @@ class ExitCodeTest {
         // wrong usage
         "''                                                             | 2 | Usage: espalier",
         "emebd                                                          | 2 | did you mean embed",
-        "--verbose                                                      | 2 | unknown option --verbose",
+        "--verbose                                                      | 2 | unknown option"
+            + " --verbose",
         "embed                                                          | 2 | --model",
         "embed --model MODEL                                            | 2 | give --text or --in",
         "embed --model MODEL --text a --in -                            | 2 | not both",
         "embed --model MODEL --text a --out x.csv                       | 2 | .npy or .jsonl",
-        "embed --model MODEL --text a --threads 0                       | 2 | --threads must be at least 1, got 0",
+        "embed --model MODEL --text a --threads 0                       | 2 | --threads must be at"
+            + " least 1, got 0",
         "embed --model MODEL --text a --threads two                     | 2 | two",
         "embed --model MODEL --text a --batch-tokens 0                  | 2 | --batch-tokens",
         "embed --model MODEL --text a --max-length 1                    | 2 | --max-length",
@@ -77,8 +83,10 @@ class ExitCodeTest {
         "embed --model MODEL --text a --prompt query                    | 3 | query",
         "embed --model MODEL --in DIR/none.txt                          | 3 | none.txt",
         "embed --model MODEL --in DIR                                   | 3 | DIR",
-        "embed --model MODEL --in DIR/latin1.txt                        | 3 | latin1.txt, line 2: not UTF-8: byte 0xe9 at byte 1 of the line (byte 4",
-        "embed --model MODEL --text a --out DIR/none/x.npy              | 3 | no such directory: DIR/none",
+        "embed --model MODEL --in DIR/latin1.txt                        | 3 | latin1.txt, line 2:"
+            + " not UTF-8: byte 0xe9 at byte 1 of the line (byte 4",
+        "embed --model MODEL --text a --out DIR/none/x.npy              | 3 | no such directory:"
+            + " DIR/none",
         "tokenize --vocab DIR/none.txt                                  | 3 | none.txt",
         "inspect DIR/none                                               | 3 | none",
         "parity --golden DIR/empty                                      | 3 | DIR/empty",
@@ -90,7 +98,8 @@ class ExitCodeTest {
   void endsWithItsCode(String line, int code, String message) {
     Cli.Result result = run(line.strip()).expect(code);
     String expected = message.strip().replace("DIR", directory.toString());
-    assertTrue(result.err().contains(expected), () -> "expected \"" + expected + "\" in: " + result.err());
+    assertTrue(
+        result.err().contains(expected), () -> "expected \"" + expected + "\" in: " + result.err());
     assertEquals("", result.out());
     assertFalse(result.err().contains("\tat "), result.err());
   }
@@ -131,14 +140,22 @@ class ExitCodeTest {
 
   @Test
   void showsStackTracesOnlyWhenAsked() {
-    assertTrue(run("embed --debug --model no-such-model --text a").expect(3).err().contains("\tat "));
+    assertTrue(
+        run("embed --debug --model no-such-model --text a").expect(3).err().contains("\tat "));
     assertFalse(run("embed --model no-such-model --text a").expect(3).err().contains("\tat "));
   }
 
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "demo", "embed", "similarity", "tokenize", "inspect", "models", "parity", "doctor"
+        "demo",
+        "embed",
+        "similarity",
+        "tokenize",
+        "inspect",
+        "models",
+        "parity",
+        "doctor"
       })
   void helpTeaches(String command) {
     String help = run(command + " --help").expect(0).out();

@@ -44,7 +44,9 @@ class LineReaderTest {
 
   @Test
   void readsAnyTextInAnyPieces() {
-    String[] pieces = {"\n", "\r\n", "\r", "", "a", "\u00e9", "\u4e2d", "\ud83d\ude00", "\ufffd", "\u2028", " x "};
+    String[] pieces = {
+      "\n", "\r\n", "\r", "", "a", "\u00e9", "\u4e2d", "\ud83d\ude00", "\ufffd", "\u2028", " x "
+    };
     for (long seed = 0; seed < 300; seed++) {
       Random random = new Random(seed);
       StringBuilder text = new StringBuilder();
@@ -98,7 +100,10 @@ class LineReaderTest {
   @Test
   void namesTheByteThatIsNotUtf8() {
     byte[][] wrong = {
-      {'a', (byte) 0xff}, {'a', (byte) 0xc3}, {'a', (byte) 0xc0, (byte) 0x80}, {'a', (byte) 0xed, (byte) 0xa0, (byte) 0x80}
+      {'a', (byte) 0xff},
+      {'a', (byte) 0xc3},
+      {'a', (byte) 0xc0, (byte) 0x80},
+      {'a', (byte) 0xed, (byte) 0xa0, (byte) 0x80}
     };
     for (byte[] bytes : wrong) {
       byte[] all = new byte[bytes.length + 4];
@@ -111,7 +116,8 @@ class LineReaderTest {
       assertEquals("ok", reader.next());
       InvalidInputException e = assertThrows(InvalidInputException.class, reader::next);
       assertTrue(
-          e.getMessage().startsWith("file, line 2: not UTF-8") && e.getMessage().contains("byte 1 of the line (byte 4 "),
+          e.getMessage().startsWith("file, line 2: not UTF-8")
+              && e.getMessage().contains("byte 1 of the line (byte 4 "),
           e.getMessage());
     }
   }

@@ -44,7 +44,8 @@ class ReportCommandsTest {
   @Test
   void inspectTellsOfPrunedHeads() throws IOException {
     JsonNode config = json(Files.readString(PRUNED.resolve("config.json")));
-    JsonNode out = json(Cli.run("inspect", PRUNED.toString(), "--json", "--backend", "java").expect(0).out());
+    JsonNode out =
+        json(Cli.run("inspect", PRUNED.toString(), "--json", "--backend", "java").expect(0).out());
     assertEquals(config.get("hidden_size"), out.get("hidden_size"));
     assertEquals(config.get("num_attention_heads"), out.get("heads"));
     assertEquals(config.get("hidden_act"), out.get("activation"));
@@ -52,7 +53,10 @@ class ReportCommandsTest {
     for (int l = 0; l < out.get("heads_per_layer").size(); l++) {
       Set<Integer> heads = new TreeSet<>();
       out.get("heads_per_layer").get(l).forEach(h -> heads.add(h.intValue()));
-      config.path("pruned_heads").path(Integer.toString(l)).forEach(h -> assertTrue(heads.add(h.intValue())));
+      config
+          .path("pruned_heads")
+          .path(Integer.toString(l))
+          .forEach(h -> assertTrue(heads.add(h.intValue())));
       assertEquals(config.get("num_attention_heads").intValue(), heads.size(), "layer " + l);
     }
     String text = Cli.run("inspect", PRUNED.toString(), "--backend", "java").expect(0).out();
@@ -74,7 +78,8 @@ class ReportCommandsTest {
         elements += n;
       }
     }
-    JsonNode out = json(Cli.run("inspect", PRUNED.toString(), "--json", "--backend", "java").expect(0).out());
+    JsonNode out =
+        json(Cli.run("inspect", PRUNED.toString(), "--json", "--backend", "java").expect(0).out());
     assertEquals(elements, out.get("parameters").longValue());
     assertEquals(4 * elements, out.get("stored").get("bytes").longValue());
     assertEquals(file.length, out.get("stored").get("bytes_on_disk").longValue());
@@ -88,7 +93,15 @@ class ReportCommandsTest {
     assertEquals(expected, models.findValuesAsText("name"));
     for (JsonNode model : models) {
       assertEquals(
-          Set.of("name", "description", "origin", "pooling", "normalize", "max_length", "local", "bytes"),
+          Set.of(
+              "name",
+              "description",
+              "origin",
+              "pooling",
+              "normalize",
+              "max_length",
+              "local",
+              "bytes"),
           fields(model));
       assertTrue(text.contains(model.get("name").textValue() + "\n"), text);
     }
@@ -103,14 +116,16 @@ class ReportCommandsTest {
     Cli.Result result = Cli.run("doctor", "--json");
     JsonNode out = json(result.out());
     assertEquals(out.get("problems").isEmpty() ? 0 : 1, result.code());
-    assertEquals(CpuBackend.isAvailable(), out.get("native_library").get("available").booleanValue());
+    assertEquals(
+        CpuBackend.isAvailable(), out.get("native_library").get("available").booleanValue());
     if (CpuBackend.isAvailable()) {
       assertEquals(InstructionSet.best().label(), out.get("picked").textValue());
       assertTrue(out.get("instruction_sets").get("portable").booleanValue());
     }
     assertEquals(Runtime.getRuntime().availableProcessors(), out.get("threads").intValue());
     for (JsonNode cache : out.get("caches")) {
-      assertTrue(cache.get("path").textValue().startsWith("/") && cache.has("writable"), cache.toString());
+      assertTrue(
+          cache.get("path").textValue().startsWith("/") && cache.has("writable"), cache.toString());
     }
     String text = Cli.run("doctor").out();
     for (String name : List.of("java ", "processor ", "instruction sets ", "gpu ", "cache ")) {
@@ -121,7 +136,8 @@ class ReportCommandsTest {
   @Test
   void parityPassesOnTheFixtures() throws IOException {
     String golden = TinyModel.goldenModels().toString();
-    JsonNode out = json(Cli.run("parity", "--golden", golden, "--backend", "java", "--json").expect(0).out());
+    JsonNode out =
+        json(Cli.run("parity", "--golden", golden, "--backend", "java", "--json").expect(0).out());
     assertEquals(Set.of("fixtures", "passed"), fields(out));
     assertTrue(out.get("passed").booleanValue());
     assertEquals(5, out.get("fixtures").size());
@@ -138,12 +154,14 @@ class ReportCommandsTest {
     Path fixture = TinyModel.create(directory.resolve("changed"));
     Path weights = fixture.resolve("model.safetensors");
     byte[] bytes = Files.readAllBytes(weights);
-    // The highest bits of the mantissas in the file's second half: values stay finite and change by up to half.
+    // The highest bits of the mantissas in the file's second half: values stay finite and change by
+    // up to half.
     for (int i = (bytes.length / 2 & ~3) + bytes.length % 4; i + 4 <= bytes.length; i += 4) {
       bytes[i + 2] ^= 0x60;
     }
     Files.write(weights, bytes);
-    Cli.Result result = Cli.run("parity", "--golden", fixture.toString(), "--backend", "java").expect(1);
+    Cli.Result result =
+        Cli.run("parity", "--golden", fixture.toString(), "--backend", "java").expect(1);
     assertTrue(result.out().contains("fail"), result.out());
   }
 
@@ -153,7 +171,10 @@ class ReportCommandsTest {
     String[] args = {"similarity", "--model", model, "--backend", "java", "a b", "a b"};
     assertEquals(List.of("1.0000"), Cli.run(args).expect(0).lines());
     JsonNode out =
-        json(Cli.run("similarity", "--model", model, "--backend", "java", "--json", "--", "-a", "b").expect(0).out());
+        json(
+            Cli.run("similarity", "--model", model, "--backend", "java", "--json", "--", "-a", "b")
+                .expect(0)
+                .out());
     assertEquals(Set.of("a", "b", "cosine", "model", "backend"), fields(out));
     assertEquals("-a", out.get("a").textValue());
     double cosine = out.get("cosine").doubleValue();
@@ -167,10 +188,13 @@ class ReportCommandsTest {
             .filter(k -> k.name().equals("all-minilm-l6-v2"))
             .map(ModelResolver.Known::local)
             .anyMatch(Optional::isPresent);
-    Assumptions.assumeTrue(here, "SKIPPED: all-minilm-l6-v2 is not on this machine; run 'espalier demo' once");
+    Assumptions.assumeTrue(
+        here, "SKIPPED: all-minilm-l6-v2 is not on this machine; run 'espalier demo' once");
     Cli.Result result = Cli.run("demo").expect(0);
     assertTrue(result.out().contains("0.6660     0.6660  same"), result.out());
     assertTrue(result.out().contains("tokens/s, first vector "), result.out());
-    assertTrue(result.out().lines().allMatch(l -> l.length() <= 110 && l.indexOf('\u001b') < 0), result.out());
+    assertTrue(
+        result.out().lines().allMatch(l -> l.length() <= 110 && l.indexOf('\u001b') < 0),
+        result.out());
   }
 }

@@ -7,7 +7,10 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 
-/** A model of 32 columns, 2 layers and 37 tokens, with a tokenizer and embedding settings put beside it. */
+/**
+ * A model of 32 columns, 2 layers and 37 tokens, with a tokenizer and embedding settings put beside
+ * it.
+ */
 final class TinyModel {
   static final int HIDDEN = 32;
 
@@ -36,7 +39,8 @@ final class TinyModel {
   static Path create(Path directory, boolean embeds) {
     try {
       Files.createDirectories(directory.resolve("1_Pooling"));
-      try (DirectoryStream<Path> files = Files.newDirectoryStream(goldenModels().resolve(FIXTURE))) {
+      try (DirectoryStream<Path> files =
+          Files.newDirectoryStream(goldenModels().resolve(FIXTURE))) {
         for (Path file : files) {
           Files.copy(file, directory.resolve(file.getFileName()));
         }

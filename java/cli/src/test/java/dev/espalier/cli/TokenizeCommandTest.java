@@ -55,7 +55,8 @@ class TokenizeCommandTest {
     if (kind.equals("cased")) {
       args.add("--cased");
     }
-    List<String> lines = Cli.run(utf8(in.toString()), args.toArray(String[]::new)).expect(0).lines();
+    List<String> lines =
+        Cli.run(utf8(in.toString()), args.toArray(String[]::new)).expect(0).lines();
     assertEquals(expected.size(), lines.size());
     for (int i = 0; i < lines.size(); i++) {
       assertEquals(expected.get(i), JSON.readTree(lines.get(i)), "line " + (i + 1) + " of " + kind);
@@ -68,13 +69,20 @@ class TokenizeCommandTest {
       quoteCharacter = '`',
       value = {
         // [CLS] 2, [SEP] 3, a 5, b 6
-        "{\"text\":\"a B\"} | {\"ids\":[2,5,6,3],\"type_ids\":[0,0,0,0],\"offsets\":[[0,0],[0,1],[2,3],[0,0]],\"special\":[1,0,0,1],\"word_ids\":[null,0,1,null]}",
-        "{\"text\":\"\"} | {\"ids\":[2,3],\"type_ids\":[0,0],\"offsets\":[[0,0],[0,0]],\"special\":[1,1],\"word_ids\":[null,null]}",
-        "{\"text\":\"a\",\"pair\":\"b\",\"other\":[{}]} | {\"ids\":[2,5,3,6,3],\"type_ids\":[0,0,0,1,1],\"offsets\":[[0,0],[0,1],[0,0],[0,1],[0,0]],\"special\":[1,0,1,0,1],\"word_ids\":[null,0,null,0,null]}",
-        "{\"text\":\"a b a\",\"max_length\":4,\"pair\":null} | {\"ids\":[2,5,6,3],\"type_ids\":[0,0,0,0],\"offsets\":[[0,0],[0,1],[2,3],[0,0]],\"special\":[1,0,0,1],\"word_ids\":[null,0,1,null]}",
-        "{\"text\":\"a\",\"max_length\":4,\"stride\":0} | {\"ids\":[2,5,3],\"type_ids\":[0,0,0],\"offsets\":[[0,0],[0,1],[0,0]],\"special\":[1,0,1],\"word_ids\":[null,0,null],\"overflow\":[]}",
-        "{\"text\":\"a b a\",\"max_length\":4,\"stride\":1} | {\"ids\":[2,5,6,3],\"type_ids\":[0,0,0,0],\"offsets\":[[0,0],[0,1],[2,3],[0,0]],\"special\":[1,0,0,1],\"word_ids\":[null,0,1,null],\"overflow\":[[2,6,5,3]]}",
-        "{\"text\":\"\ud83d\ude00 a\"} | {\"ids\":[2,1,5,3],\"type_ids\":[0,0,0,0],\"offsets\":[[0,0],[0,1],[2,3],[0,0]],\"special\":[1,0,0,1],\"word_ids\":[null,0,1,null]}",
+        "{\"text\":\"a B\"} |"
+            + " {\"ids\":[2,5,6,3],\"type_ids\":[0,0,0,0],\"offsets\":[[0,0],[0,1],[2,3],[0,0]],\"special\":[1,0,0,1],\"word_ids\":[null,0,1,null]}",
+        "{\"text\":\"\"} |"
+            + " {\"ids\":[2,3],\"type_ids\":[0,0],\"offsets\":[[0,0],[0,0]],\"special\":[1,1],\"word_ids\":[null,null]}",
+        "{\"text\":\"a\",\"pair\":\"b\",\"other\":[{}]} |"
+            + " {\"ids\":[2,5,3,6,3],\"type_ids\":[0,0,0,1,1],\"offsets\":[[0,0],[0,1],[0,0],[0,1],[0,0]],\"special\":[1,0,1,0,1],\"word_ids\":[null,0,null,0,null]}",
+        "{\"text\":\"a b a\",\"max_length\":4,\"pair\":null} |"
+            + " {\"ids\":[2,5,6,3],\"type_ids\":[0,0,0,0],\"offsets\":[[0,0],[0,1],[2,3],[0,0]],\"special\":[1,0,0,1],\"word_ids\":[null,0,1,null]}",
+        "{\"text\":\"a\",\"max_length\":4,\"stride\":0} |"
+            + " {\"ids\":[2,5,3],\"type_ids\":[0,0,0],\"offsets\":[[0,0],[0,1],[0,0]],\"special\":[1,0,1],\"word_ids\":[null,0,null],\"overflow\":[]}",
+        "{\"text\":\"a b a\",\"max_length\":4,\"stride\":1} |"
+            + " {\"ids\":[2,5,6,3],\"type_ids\":[0,0,0,0],\"offsets\":[[0,0],[0,1],[2,3],[0,0]],\"special\":[1,0,0,1],\"word_ids\":[null,0,1,null],\"overflow\":[[2,6,5,3]]}",
+        "{\"text\":\"\ud83d\ude00 a\"} |"
+            + " {\"ids\":[2,1,5,3],\"type_ids\":[0,0,0,0],\"offsets\":[[0,0],[0,1],[2,3],[0,0]],\"special\":[1,0,0,1],\"word_ids\":[null,0,1,null]}",
       })
   void writesTheFieldsOfTheContract(String in, String expected) {
     Cli.Result result = Cli.run(utf8(in), "tokenize", "--vocab", vocab()).expect(0);
@@ -84,11 +92,16 @@ class TokenizeCommandTest {
   @Test
   void aLineThatCannotBeCutIsAnErrorOfThatLine() throws IOException {
     String in =
-        "{\"text\":\"a\",\"max_length\":2,\"stride\":7}\n{\"text\":\"a\",\"max_length\":1}\n{\"text\":\"a\"}\n";
+        "{\"text\":\"a\",\"max_length\":2,\"stride\":7}\n"
+            + "{\"text\":\"a\",\"max_length\":1}\n"
+            + "{\"text\":\"a\"}\n";
     List<String> lines = Cli.run(utf8(in), "tokenize", "--vocab", vocab()).expect(0).lines();
     assertEquals(3, lines.size());
-    assertTrue(JSON.readTree(lines.get(0)).get("error").textValue().contains("stride"), lines.get(0));
-    assertTrue(JSON.readTree(lines.get(1)).get("error").textValue().contains("max_length 1"), lines.get(1));
+    assertTrue(
+        JSON.readTree(lines.get(0)).get("error").textValue().contains("stride"), lines.get(0));
+    assertTrue(
+        JSON.readTree(lines.get(1)).get("error").textValue().contains("max_length 1"),
+        lines.get(1));
     assertTrue(JSON.readTree(lines.get(2)).has("ids"), lines.get(2));
   }
 
