@@ -1,6 +1,9 @@
 package dev.espalier;
 
-/** The root of everything Espalier throws on purpose; its message names the thing, the values and the way out. */
+/**
+ * The root of everything Espalier throws on purpose; its message names the thing, the values and
+ * the way out.
+ */
 public class EspalierException extends RuntimeException {
   private static final long serialVersionUID = 1L;
 

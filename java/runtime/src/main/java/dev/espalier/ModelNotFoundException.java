@@ -1,6 +1,8 @@
 package dev.espalier;
 
-/** A model's name leads to no file, directory, jar or known short name, or it could not be fetched. */
+/**
+ * A model's name leads to no file, directory, jar or known short name, or it could not be fetched.
+ */
 public class ModelNotFoundException extends EspalierException {
   private static final long serialVersionUID = 1L;
 

@@ -11,12 +11,14 @@ import dev.espalier.tensor.PackedBatch;
 import dev.espalier.tensor.Tensor;
 
 /**
- * Where the arithmetic happens. A backend trusts its arguments: {@link Ops} has checked them. It packs weights, owns
- * memory, and computes each op into a tensor that it is given. Fused ops are default methods composed of primitives:
- * that composition defines what a backend that overrides them has to compute.
+ * Where the arithmetic happens. A backend trusts its arguments: {@link Ops} has checked them. It
+ * packs weights, owns memory, and computes each op into a tensor that it is given. Fused ops are
+ * default methods composed of primitives: that composition defines what a backend that overrides
+ * them has to compute.
  *
- * <p>Thread-safe, as long as each {@link Workspace} and its tensors are used by one thread at a time and nothing is closed
- * while in use. No result depends on the rest of the batch or on the number of threads.
+ * <p>Thread-safe, as long as each {@link Workspace} and its tensors are used by one thread at a
+ * time and nothing is closed while in use. No result depends on the rest of the batch or on the
+ * number of threads.
  */
 public interface Backend extends AutoCloseable {
   /** {@code java} or {@code cpu}. */
@@ -34,7 +36,10 @@ public interface Backend extends AutoCloseable {
   /** Packs gain and offset, both [columns]. */
   LayerNorm layerNorm(float[] gamma, float[] beta, float epsilon);
 
-  /** Packs the tables word [vocabSize, columns], type [typeVocabSize, columns], position [maxPositions, columns]. */
+  /**
+   * Packs the tables word [vocabSize, columns], type [typeVocabSize, columns], position
+   * [maxPositions, columns].
+   */
   Embeddings embeddings(
       int vocabSize,
       RowSource word,
@@ -61,16 +66,23 @@ public interface Backend extends AutoCloseable {
   /** {@code y = layernorm(x + r)}; r may be null; y may be x or r. */
   void addLayerNorm(Tensor x, Tensor r, LayerNorm norm, Tensor y);
 
-  /** {@code context = softmax(q k^T scale) v} for each sequence and head; qkv and context as {@link HeadLayout} says. */
+  /**
+   * {@code context = softmax(q k^T scale) v} for each sequence and head; qkv and context as {@link
+   * HeadLayout} says.
+   */
   void attention(Tensor qkv, PackedBatch batch, Heads heads, Tensor context);
 
-  /** Every sequence's rows to one: y [B, columns]; divided by its L2 norm (at least 1e-12) if asked. */
+  /**
+   * Every sequence's rows to one: y [B, columns]; divided by its L2 norm (at least 1e-12) if asked.
+   */
   void pool(Tensor x, PackedBatch batch, Pooling pooling, boolean normalize, Tensor y);
 
   /** The attention probabilities of sequence {@code b}: [heads, length, length], for diagnosis. */
   float[] attentionProbabilities(Tensor qkv, PackedBatch batch, int b, Heads heads);
 
-  /** Whether {@link #feedForward} is overridden, and so needs no room for the intermediate tensor. */
+  /**
+   * Whether {@link #feedForward} is overridden, and so needs no room for the intermediate tensor.
+   */
   default boolean fusesFeedForward() {
     return false;
   }

@@ -19,11 +19,12 @@ public final class Backends {
   /**
    * Makes a backend.
    *
-   * @param name {@code cpu}, {@code java}, or {@code auto}: cpu where the native library can be used, else java, which is
-   *     logged as a warning
+   * @param name {@code cpu}, {@code java}, or {@code auto}: cpu where the native library can be
+   *     used, else java, which is logged as a warning
    * @param isa the instruction set of the cpu backend; empty for the best
    * @param threads that compute at any time; 0 for one per processor
-   * @throws BackendUnavailableException if the backend was asked for by name and is not available; says what is missing
+   * @throws BackendUnavailableException if the backend was asked for by name and is not available;
+   *     says what is missing
    */
   public static Backend create(String name, Optional<InstructionSet> isa, int threads) {
     int count = threads == 0 ? Runtime.getRuntime().availableProcessors() : threads;
@@ -37,7 +38,8 @@ public final class Backends {
           return new CpuBackend(isa.orElseGet(InstructionSet::best), count);
         }
         LOG.warn(
-            "using the slow java reference backend: {}", CpuBackend.unavailabilityCause().getMessage());
+            "using the slow java reference backend: {}",
+            CpuBackend.unavailabilityCause().getMessage());
         return new JavaBackend();
       default:
         throw new InvalidInputException(

@@ -23,11 +23,13 @@ import dev.espalier.tensor.PackedBatch;
 import dev.espalier.tensor.Tensor;
 
 /**
- * The native CPU backend: hand-written kernels, one build per instruction set, the best one picked at run time, and a
- * thread pool of its own. Results are the same bits for any number of threads.
+ * The native CPU backend: hand-written kernels, one build per instruction set, the best one picked
+ * at run time, and a thread pool of its own. Results are the same bits for any number of threads.
  */
 public final class CpuBackend implements Backend {
-  /** Rows of a table that are read and copied at a time: bounds what packing takes of the Java heap. */
+  /**
+   * Rows of a table that are read and copied at a time: bounds what packing takes of the Java heap.
+   */
   private static final int CHUNK_ELEMENTS = 1 << 18;
 
   private final InstructionSet isa;
@@ -51,7 +53,10 @@ public final class CpuBackend implements Backend {
     }
     if (!isa.isAvailable()) {
       throw new BackendUnavailableException(
-          "cpu: this machine or build has no " + isa.label() + "; the best it has is " + InstructionSet.best().label());
+          "cpu: this machine or build has no "
+              + isa.label()
+              + "; the best it has is "
+              + InstructionSet.best().label());
     }
     long[] out = new long[1];
     check(Espalier.esp_backend_create(isa.ordinal(), threads, out));
@@ -104,7 +109,8 @@ public final class CpuBackend implements Backend {
     long[] out = new long[1];
     check(Espalier.esp_weight_create(handle.address(), outputs, inputs, Espalier.ESP_F32, out));
     Dense w =
-        new Dense(outputs, inputs, new NativeHandle("weight", out[0], Espalier::esp_weight_destroy));
+        new Dense(
+            outputs, inputs, new NativeHandle("weight", out[0], Espalier::esp_weight_destroy));
     int chunk = chunkRows(inputs, outputs);
     int most = Math.max(chunk * inputs, outputs);
     try (NativeHandle staging = allocate("staging", 4L * most)) {
@@ -146,7 +152,11 @@ public final class CpuBackend implements Backend {
     long rows = (long) vocabSize + typeVocabSize + maxPositions;
     Tables t =
         new Tables(
-            vocabSize, typeVocabSize, maxPositions, columns, allocate("embeddings", 4 * rows * columns));
+            vocabSize,
+            typeVocabSize,
+            maxPositions,
+            columns,
+            allocate("embeddings", 4 * rows * columns));
     try {
       copyTable(word, vocabSize, columns, t.word());
       copyTable(type, typeVocabSize, columns, t.type());

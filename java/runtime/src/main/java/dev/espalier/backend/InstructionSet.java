@@ -6,7 +6,10 @@ import dev.espalier.bindings.NativeLibrary;
 import java.util.Arrays;
 import java.util.stream.Collectors;
 
-/** The instruction sets that the native CPU kernels are built for, ascending; ordinals as in {@code espalier.h}. */
+/**
+ * The instruction sets that the native CPU kernels are built for, ascending; ordinals as in {@code
+ * espalier.h}.
+ */
 public enum InstructionSet {
   PORTABLE("portable"),
   AVX2("avx2"),
@@ -48,7 +51,11 @@ public enum InstructionSet {
         .orElseThrow(
             () ->
                 new InvalidInputException(
-                    "instruction set \"" + label + "\" is unknown; known are "
-                        + Arrays.stream(values()).map(InstructionSet::label).collect(Collectors.joining(", "))));
+                    "instruction set \""
+                        + label
+                        + "\" is unknown; known are "
+                        + Arrays.stream(values())
+                            .map(InstructionSet::label)
+                            .collect(Collectors.joining(", "))));
   }
 }

@@ -15,8 +15,8 @@ import dev.espalier.tensor.PackedBatch;
 import dev.espalier.tensor.Tensor;
 
 /**
- * The reference: plain Java, fp32 tensors, double accumulators, one thread, no tricks. Every other backend is held
- * against it.
+ * The reference: plain Java, fp32 tensors, double accumulators, one thread, no tricks. Every other
+ * backend is held against it.
  */
 public final class JavaBackend implements Backend {
   @Override
@@ -153,7 +153,10 @@ public final class JavaBackend implements Backend {
     }
   }
 
-  /** {@code out[at..] = (row - mean) / sqrt(variance + eps) * gamma + beta}, the variance over N, in two passes. */
+  /**
+   * {@code out[at..] = (row - mean) / sqrt(variance + eps) * gamma + beta}, the variance over N, in
+   * two passes.
+   */
   private static void normalize(double[] row, Norm norm, float[] out, int at) {
     double mean = 0;
     for (double v : row) {
@@ -203,7 +206,15 @@ public final class JavaBackend implements Backend {
 
   /** Row i of one head's softmax: {@code p[j]} over the sequence's own keys. */
   private static void probabilities(
-      float[] in, int pitch, int first, int length, int i, int q, int k, HeadLayout.Head head, double[] p) {
+      float[] in,
+      int pitch,
+      int first,
+      int length,
+      int i,
+      int q,
+      int k,
+      HeadLayout.Head head,
+      double[] p) {
     double max = Double.NEGATIVE_INFINITY;
     for (int j = 0; j < length; j++) {
       double sum = 0;
@@ -234,7 +245,15 @@ public final class JavaBackend implements Backend {
     for (HeadLayout.Head head : layout.heads()) {
       for (int i = 0; i < length; i++) {
         probabilities(
-            values(qkv), layout.qkvColumns(), batch.offset(b), length, i, q, layout.qkColumns() + q, head, p);
+            values(qkv),
+            layout.qkvColumns(),
+            batch.offset(b),
+            length,
+            i,
+            q,
+            layout.qkColumns() + q,
+            head,
+            p);
         for (int j = 0; j < length; j++) {
           result[at++] = (float) p[j];
         }

@@ -24,8 +24,9 @@ final class JavaMath {
   }
 
   /**
-   * The complementary error function, relative error below 1e-12 above 2^-1000: the Taylor series of erf near 0 (Abramowitz and Stegun
-   * 7.1.6, whose terms are all positive), Lentz's evaluation of the continued fraction (7.1.14) further out.
+   * The complementary error function, relative error below 1e-12 above 2^-1000: the Taylor series
+   * of erf near 0 (Abramowitz and Stegun 7.1.6, whose terms are all positive), Lentz's evaluation
+   * of the continued fraction (7.1.14) further out.
    */
   static double erfc(double x) {
     if (Double.isNaN(x)) {
@@ -51,7 +52,9 @@ final class JavaMath {
     return 2 / Math.sqrt(Math.PI) * Math.exp(-x * x) * sum;
   }
 
-  /** {@code e^(-x^2)/sqrt(pi) * 1/(x + (1/2)/(x + 1/(x + (3/2)/(x + ...))))}, from the tail inwards. */
+  /**
+   * {@code e^(-x^2)/sqrt(pi) * 1/(x + (1/2)/(x + 1/(x + (3/2)/(x + ...))))}, from the tail inwards.
+   */
   private static double erfcFraction(double x) {
     double f = x;
     for (int n = 120; n >= 1; n--) {

@@ -51,7 +51,8 @@ final class NativeWeights {
   }
 
   /** The word table, then the type table, then the position table, each contiguous. */
-  record Tables(int vocabSize, int typeVocabSize, int maxPositions, int columns, NativeHandle memory)
+  record Tables(
+      int vocabSize, int typeVocabSize, int maxPositions, int columns, NativeHandle memory)
       implements Embeddings {
     long word() {
       return memory.address();

@@ -44,13 +44,24 @@ final class NativeWorkspace implements Workspace {
   public Tensor allocate(int rows, int columns) {
     if (next == plan.slots().size()) {
       throw new IllegalStateException(
-          "the pass asks for more than the " + next + " temporaries that were planned; was reset() forgotten?");
+          "the pass asks for more than the "
+              + next
+              + " temporaries that were planned; was reset() forgotten?");
     }
     WorkspacePlan.Slot slot = plan.slots().get(next++);
     if (rows > slot.rows() || columns != slot.columns()) {
       throw new IllegalStateException(
-          "temporary " + (next - 1) + " is [" + rows + ", " + columns + "], planned was at most ["
-              + slot.rows() + ", " + slot.columns() + "]");
+          "temporary "
+              + (next - 1)
+              + " is ["
+              + rows
+              + ", "
+              + columns
+              + "], planned was at most ["
+              + slot.rows()
+              + ", "
+              + slot.columns()
+              + "]");
     }
     return new NativeTensor(this, slot.offset(), rows, columns, slot.pitch());
   }

@@ -12,8 +12,8 @@ import dev.espalier.tensor.PackedBatch;
 import dev.espalier.tensor.Tensor;
 
 /**
- * The ops of the forward pass on one backend and workspace: checks every shape, takes room for the result, and hands over
- * to the backend, which trusts. One thread at a time.
+ * The ops of the forward pass on one backend and workspace: checks every shape, takes room for the
+ * result, and hands over to the backend, which trusts. One thread at a time.
  */
 public final class Ops {
   private final Backend backend;
@@ -36,10 +36,12 @@ public final class Ops {
   /**
    * {@code layernorm(word[id] + type[type] + position[position])}: [T, H].
    *
-   * @throws InvalidInputException if an id, a token type or a sequence's length is outside its table
+   * @throws InvalidInputException if an id, a token type or a sequence's length is outside its
+   *     table
    */
   public Tensor embedLayerNorm(PackedBatch batch, Embeddings tables, LayerNorm norm) {
-    same("embed_layernorm", "the tables have", tables.columns(), "the norm expects", norm.columns());
+    same(
+        "embed_layernorm", "the tables have", tables.columns(), "the norm expects", norm.columns());
     checkTokens(batch, tables);
     Tensor y = workspace.allocate(batch.tokens(), tables.columns());
     backend.embedLayerNorm(batch, tables, norm, y);
@@ -83,9 +85,17 @@ public final class Ops {
     return y;
   }
 
-  /** {@code output(activation(intermediate(x)))}: [rows, outputs]; [rows, I] is never whole where the backend fuses. */
+  /**
+   * {@code output(activation(intermediate(x)))}: [rows, outputs]; [rows, I] is never whole where
+   * the backend fuses.
+   */
   public Tensor feedForward(Tensor x, FeedForward w) {
-    same("feed_forward", "x has", x.columns(), "the intermediate weight expects", w.intermediate().inputs());
+    same(
+        "feed_forward",
+        "x has",
+        x.columns(),
+        "the intermediate weight expects",
+        w.intermediate().inputs());
     same(
         "feed_forward",
         "the intermediate weight gives",
@@ -128,7 +138,14 @@ public final class Ops {
   public Tensor fromArray(float[] values, int rows, int columns) {
     if (values.length != (long) rows * columns) {
       throw new InvalidInputException(
-          "tensor: [" + rows + ", " + columns + "] needs " + (long) rows * columns + " values, got " + values.length);
+          "tensor: ["
+              + rows
+              + ", "
+              + columns
+              + "] needs "
+              + (long) rows * columns
+              + " values, got "
+              + values.length);
     }
     Tensor x = workspace.allocate(rows, columns);
     backend.upload(values, 0, x);
@@ -139,19 +156,37 @@ public final class Ops {
     for (int b = 0; b < batch.sequences(); b++) {
       if (batch.length(b) > tables.maxPositions()) {
         throw new InvalidInputException(
-            "sequence " + b + " has " + batch.length(b) + " tokens, the model has positions for "
-                + tables.maxPositions() + "; truncate it");
+            "sequence "
+                + b
+                + " has "
+                + batch.length(b)
+                + " tokens, the model has positions for "
+                + tables.maxPositions()
+                + "; truncate it");
       }
       for (int t = batch.offset(b); t < batch.offset(b + 1); t++) {
         if (batch.id(t) < 0 || batch.id(t) >= tables.vocabSize()) {
           throw new InvalidInputException(
-              "sequence " + b + ", position " + batch.position(t) + ": token id " + batch.id(t)
-                  + " is outside the vocabulary of " + tables.vocabSize());
+              "sequence "
+                  + b
+                  + ", position "
+                  + batch.position(t)
+                  + ": token id "
+                  + batch.id(t)
+                  + " is outside the vocabulary of "
+                  + tables.vocabSize());
         }
         if (batch.type(t) < 0 || batch.type(t) >= tables.typeVocabSize()) {
           throw new InvalidInputException(
-              "sequence " + b + ", position " + batch.position(t) + ": token type " + batch.type(t)
-                  + " is outside the model's " + tables.typeVocabSize() + " token types");
+              "sequence "
+                  + b
+                  + ", position "
+                  + batch.position(t)
+                  + ": token type "
+                  + batch.type(t)
+                  + " is outside the model's "
+                  + tables.typeVocabSize()
+                  + " token types");
         }
       }
     }
@@ -166,7 +201,14 @@ public final class Ops {
   private static void sameRows(String op, String name, Tensor x, PackedBatch batch) {
     if (x.rows() != batch.tokens()) {
       throw new InvalidInputException(
-          op + ": " + name + " has " + x.rows() + " rows, the batch has " + batch.tokens() + " tokens");
+          op
+              + ": "
+              + name
+              + " has "
+              + x.rows()
+              + " rows, the batch has "
+              + batch.tokens()
+              + " tokens");
     }
   }
 }

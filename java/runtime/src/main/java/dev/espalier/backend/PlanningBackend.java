@@ -10,7 +10,10 @@ import dev.espalier.tensor.Linear;
 import dev.espalier.tensor.PackedBatch;
 import dev.espalier.tensor.Tensor;
 
-/** Stands in for a backend while a workspace is planned: notes which temporaries each op touches, computes nothing. */
+/**
+ * Stands in for a backend while a workspace is planned: notes which temporaries each op touches,
+ * computes nothing.
+ */
 final class PlanningBackend implements Backend {
   private final Backend actual;
   private final WorkspacePlan.Recorder recorder;

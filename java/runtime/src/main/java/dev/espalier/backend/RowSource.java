@@ -3,7 +3,10 @@ package dev.espalier.backend;
 /** The rows of a stored matrix, read as fp32 when a backend packs them. */
 @FunctionalInterface
 public interface RowSource {
-  /** Reads rows {@code first .. first+count-1}, each of the matrix's full width, into {@code target[0..]}. */
+  /**
+   * Reads rows {@code first .. first+count-1}, each of the matrix's full width, into {@code
+   * target[0..]}.
+   */
   void read(int first, int count, float[] target);
 
   /** Rows of a matrix [rows, columns] held in an array. */

@@ -6,8 +6,9 @@ import java.util.List;
 import java.util.function.Consumer;
 
 /**
- * Where each temporary of a forward pass lives: two temporaries share memory when the last use of one comes before the
- * other is made. Found by running the pass once without arithmetic, at the largest number of rows.
+ * Where each temporary of a forward pass lives: two temporaries share memory when the last use of
+ * one comes before the other is made. Found by running the pass once without arithmetic, at the
+ * largest number of rows.
  */
 public final class WorkspacePlan {
   /**
@@ -139,7 +140,9 @@ public final class WorkspacePlan {
       while (moved) {
         moved = false;
         for (Planned p : placed) {
-          if (p.livesWith(t) && offset < p.offset + p.elements() && p.offset < offset + t.elements()) {
+          if (p.livesWith(t)
+              && offset < p.offset + p.elements()
+              && p.offset < offset + t.elements()) {
             offset = p.offset + p.elements();
             moved = true;
           }

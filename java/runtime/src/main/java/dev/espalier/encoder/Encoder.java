@@ -15,10 +15,11 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * A BERT encoder (Devlin et al. 2019) on one backend: its weights, and the forward pass. What was pruned or quantized is
- * a property of the weights; the pass is the same for every model.
+ * A BERT encoder (Devlin et al. 2019) on one backend: its weights, and the forward pass. What was
+ * pruned or quantized is a property of the weights; the pass is the same for every model.
  *
- * <p>Immutable; usable from several threads, each with {@link Ops} of its own. Must not be closed while in use.
+ * <p>Immutable; usable from several threads, each with {@link Ops} of its own. Must not be closed
+ * while in use.
  */
 public final class Encoder implements AutoCloseable {
   private final ModelConfig config;
@@ -47,7 +48,8 @@ public final class Encoder implements AutoCloseable {
    * The hidden states of the last layer, [T, H].
    *
    * @param ops whose workspace was planned for at least this many tokens; reset first
-   * @throws dev.espalier.InvalidInputException if a token id, type or sequence length is outside the model's tables
+   * @throws dev.espalier.InvalidInputException if a token id, type or sequence length is outside
+   *     the model's tables
    */
   public Tensor forward(Ops ops, PackedBatch batch, EncoderObserver observer) {
     Tensor x = ops.embedLayerNorm(batch, embeddings, embeddingsNorm);
@@ -92,7 +94,10 @@ public final class Encoder implements AutoCloseable {
     void run(Ops ops, Tensor x, PackedBatch batch);
   }
 
-  /** The temporaries of a forward pass over at most {@code tokens} tokens that ends in a pooling and the pooler. */
+  /**
+   * The temporaries of a forward pass over at most {@code tokens} tokens that ends in a pooling and
+   * the pooler.
+   */
   public WorkspacePlan plan(int tokens) {
     return plan(
         tokens,
@@ -105,7 +110,10 @@ public final class Encoder implements AutoCloseable {
         });
   }
 
-  /** The temporaries of a forward pass over at most {@code tokens} tokens, in any number of sequences. */
+  /**
+   * The temporaries of a forward pass over at most {@code tokens} tokens, in any number of
+   * sequences.
+   */
   public WorkspacePlan plan(int tokens, PassEnd end) {
     PackedBatch.Builder most = new PackedBatch.Builder();
     for (int t = 0; t < tokens; t++) {

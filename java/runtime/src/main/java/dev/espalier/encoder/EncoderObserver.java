@@ -6,8 +6,8 @@ import dev.espalier.tensor.PackedBatch;
 import dev.espalier.tensor.Tensor;
 
 /**
- * Sees a forward pass as it happens, for parity and probing. A tensor is valid during the call only: copy what is kept
- * ({@link Ops#toArray}).
+ * Sees a forward pass as it happens, for parity and probing. A tensor is valid during the call
+ * only: copy what is kept ({@link Ops#toArray}).
  */
 public interface EncoderObserver {
   /** Sees nothing. */

@@ -17,7 +17,10 @@ import java.util.List;
 import java.util.Optional;
 import java.util.SortedSet;
 
-/** Packs an opened model's weights into a backend: names of a checkpoint on one side, an {@link Encoder} on the other. */
+/**
+ * Packs an opened model's weights into a backend: names of a checkpoint on one side, an {@link
+ * Encoder} on the other.
+ */
 public final class EncoderPacker {
   private final ModelConfig config;
   private final Checkpoint weights;
@@ -33,9 +36,11 @@ public final class EncoderPacker {
   }
 
   /**
-   * Packs the encoder and, if the model has one, its pooler. The source stays open and may be closed afterwards.
+   * Packs the encoder and, if the model has one, its pooler. The source stays open and may be
+   * closed afterwards.
    *
-   * @throws dev.espalier.ModelFormatException if a tensor is missing, misshapen, not finite or cannot be read
+   * @throws dev.espalier.ModelFormatException if a tensor is missing, misshapen, not finite or
+   *     cannot be read
    */
   public static Encoder pack(ModelSource source, Backend backend) {
     EncoderPacker packer = new EncoderPacker(source, backend);
@@ -80,7 +85,9 @@ public final class EncoderPacker {
       layers.add(layer(l));
     }
     Optional<Linear> pooler =
-        weights.contains("pooler.dense.weight") ? Optional.of(linear(h, h, "pooler.dense")) : Optional.empty();
+        weights.contains("pooler.dense.weight")
+            ? Optional.of(linear(h, h, "pooler.dense"))
+            : Optional.empty();
     return new Encoder(config, backend, embeddings, norm, layers, pooler);
   }
 
@@ -131,7 +138,8 @@ public final class EncoderPacker {
       weights.read(names.get(p) + ".bias", 0, bias, at, outputs.get(p));
       at += outputs.get(p);
     }
-    RowSource rows = (first, count, target) -> readStacked(inputs, names, outputs, first, count, target);
+    RowSource rows =
+        (first, count, target) -> readStacked(inputs, names, outputs, first, count, target);
     return keep(backend.linear(total, inputs, rows, bias));
   }
 

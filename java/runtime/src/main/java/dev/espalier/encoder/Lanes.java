@@ -8,8 +8,8 @@ import java.util.Deque;
 import java.util.concurrent.Semaphore;
 
 /**
- * Workspaces for the forward passes that run at once: as many as the backend has lanes, made when first needed. A pass
- * that finds none free waits for its turn, in order of arrival. Thread-safe.
+ * Workspaces for the forward passes that run at once: as many as the backend has lanes, made when
+ * first needed. A pass that finds none free waits for its turn, in order of arrival. Thread-safe.
  */
 public final class Lanes implements AutoCloseable {
   /** A workspace on loan, with the ops that use it. Used by one thread; closing gives it back. */

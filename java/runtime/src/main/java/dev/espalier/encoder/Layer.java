@@ -8,7 +8,8 @@ import dev.espalier.tensor.Linear;
 /**
  * The weights of one encoder layer.
  *
- * @param qkv queries, keys and values of the heads that are left: weight [2*sum(qk widths) + sum(v widths), H]
+ * @param qkv queries, keys and values of the heads that are left: weight [2*sum(qk widths) + sum(v
+ *     widths), H]
  * @param heads the heads that are left
  * @param attentionOutput weight [H, sum(v widths)]
  * @param attentionNorm after the attention's residual

@@ -7,7 +7,8 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * What the caller wants otherwise than the model says. Immutable: each {@code with} method gives a changed copy.
+ * What the caller wants otherwise than the model says. Immutable: each {@code with} method gives a
+ * changed copy.
  *
  * @param pooling instead of the model's
  * @param normalize instead of the model's
@@ -40,17 +41,25 @@ public record EmbedOptions(
     return new EmbedOptions(pooling, normalize, maxLength, Optional.of(value));
   }
 
-  /** The model's settings with these on top; a model that says nothing needs pooling, normalize and maxLength here. */
+  /**
+   * The model's settings with these on top; a model that says nothing needs pooling, normalize and
+   * maxLength here.
+   */
   EmbeddingSettings over(Optional<EmbeddingSettings> model, String location, int maxPositions) {
     if (model.isEmpty() && (pooling.isEmpty() || normalize.isEmpty() || maxLength.isEmpty())) {
       throw new InvalidInputException(
           location
-              + " does not say how its vectors are made (no modules.json); give pooling, normalize and maxLength");
+              + " does not say how its vectors are made (no modules.json); give pooling, normalize"
+              + " and maxLength");
     }
     int length = maxLength.orElseGet(() -> model.orElseThrow().maxLength());
     if (length < 2 || length > maxPositions) {
       throw new InvalidInputException(
-          "maximum length " + length + " is outside 2.." + maxPositions + ", which the model has positions for");
+          "maximum length "
+              + length
+              + " is outside 2.."
+              + maxPositions
+              + ", which the model has positions for");
     }
     return new EmbeddingSettings(
         pooling.orElseGet(() -> model.orElseThrow().pooling()),

@@ -1,8 +1,8 @@
 package dev.espalier.task;
 
 /**
- * Keeps a resource open while calls use it: {@link #close} only marks it closed, and whoever uses it last frees it.
- * Thread-safe.
+ * Keeps a resource open while calls use it: {@link #close} only marks it closed, and whoever uses
+ * it last frees it. Thread-safe.
  */
 final class Lease {
   /** One use of the resource; closing ends it. */
@@ -42,7 +42,9 @@ final class Lease {
     }
   }
 
-  /** No further uses; frees the resource now or after the last one. Does nothing the second time. */
+  /**
+   * No further uses; frees the resource now or after the last one. Does nothing the second time.
+   */
   void close() {
     boolean now;
     synchronized (this) {

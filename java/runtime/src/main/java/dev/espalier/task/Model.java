@@ -15,10 +15,11 @@ import dev.espalier.text.WordPieceTokenizer;
 import java.util.Optional;
 
 /**
- * A model that is ready to run: encoder and tokenizer, loaded on one backend. Load it once, share it, close it.
+ * A model that is ready to run: encoder and tokenizer, loaded on one backend. Load it once, share
+ * it, close it.
  *
- * <p>Thread-safe. {@link #close} may be called while other threads compute: they finish, later calls throw {@link
- * IllegalStateException}.
+ * <p>Thread-safe. {@link #close} may be called while other threads compute: they finish, later
+ * calls throw {@link IllegalStateException}.
  */
 public final class Model implements AutoCloseable {
   private final String name;
@@ -37,7 +38,8 @@ public final class Model implements AutoCloseable {
     this.backend = backend;
     this.encoder = encoder;
     this.batchTokens = batchTokens;
-    this.lanes = new Lanes(encoder, encoder.plan(Math.max(batchTokens, encoder.config().maxPositions())));
+    this.lanes =
+        new Lanes(encoder, encoder.plan(Math.max(batchTokens, encoder.config().maxPositions())));
     this.tokenizer = source.tokenizer().map(WordPieceTokenizer::load);
     this.embeddingSettings = source.embedding();
     this.lease = new Lease("model " + name, this::free);
@@ -51,10 +53,10 @@ public final class Model implements AutoCloseable {
   /**
    * Loads a model.
    *
-   * @param nameOrPath a Hugging Face directory, an ONNX file, a jar that holds one, or a short name such as {@code
-   *     all-minilm-l6-v2} (which needs espalier-hub on the classpath)
-   * @throws dev.espalier.EspalierException a subclass says whether the model was not found, is damaged, asks for what is
-   *     not implemented, or the backend is missing
+   * @param nameOrPath a Hugging Face directory, an ONNX file, a jar that holds one, or a short name
+   *     such as {@code all-minilm-l6-v2} (which needs espalier-hub on the classpath)
+   * @throws dev.espalier.EspalierException a subclass says whether the model was not found, is
+   *     damaged, asks for what is not implemented, or the backend is missing
    */
   public static Model load(String nameOrPath, ModelOptions options) {
     try (ModelSource source = Models.open(nameOrPath)) {
@@ -64,7 +66,8 @@ public final class Model implements AutoCloseable {
 
   /** Loads an opened model, which stays open and may be closed afterwards. */
   public static Model load(ModelSource source, ModelOptions options) {
-    Backend backend = Backends.create(options.backend(), options.instructionSet(), options.threads());
+    Backend backend =
+        Backends.create(options.backend(), options.instructionSet(), options.threads());
     Encoder encoder = null;
     try {
       encoder = EncoderPacker.pack(source, backend);
@@ -109,7 +112,8 @@ public final class Model implements AutoCloseable {
     return tokenizer.orElseThrow(
         () ->
             new ModelFormatException(
-                location + ": no tokenizer.json and no vocab.txt beside the weights; put one there"));
+                location
+                    + ": no tokenizer.json and no vocab.txt beside the weights; put one there"));
   }
 
   /** Pooling, normalisation and maximum length, where the model or its short name tells them. */
@@ -124,10 +128,14 @@ public final class Model implements AutoCloseable {
     }
   }
 
-  /** Where the forward pass ends that begins with text {@code first}: as many texts as fit the token budget, at least one. */
+  /**
+   * Where the forward pass ends that begins with text {@code first}: as many texts as fit the token
+   * budget, at least one.
+   */
   int batchEnd(EncodedBatch encoded, int first) {
     int end = first + 1;
-    while (end < encoded.size() && encoded.offsets()[end + 1] - encoded.offsets()[first] <= batchTokens) {
+    while (end < encoded.size()
+        && encoded.offsets()[end + 1] - encoded.offsets()[first] <= batchTokens) {
       end++;
     }
     return end;

@@ -11,8 +11,8 @@ import dev.espalier.text.EncodedBatch;
 import java.util.List;
 
 /**
- * Turns texts into vectors of the model's hidden size, so that texts of like meaning lie close (Reimers and Gurevych
- * 2019). A text's vector does not depend on the texts beside it, bit for bit.
+ * Turns texts into vectors of the model's hidden size, so that texts of like meaning lie close
+ * (Reimers and Gurevych 2019). A text's vector does not depend on the texts beside it, bit for bit.
  *
  * <p>Thread-safe. Lives as long as its model, which it does not close.
  */
@@ -27,8 +27,8 @@ public final class TextEmbedder {
   }
 
   /**
-   * @throws InvalidInputException if neither the model nor the options say how vectors are made, or the options ask for a
-   *     length or a prompt that the model has not
+   * @throws InvalidInputException if neither the model nor the options say how vectors are made, or
+   *     the options ask for a length or a prompt that the model has not
    */
   public TextEmbedder(Model model, EmbedOptions options) {
     this.model = model;
@@ -41,7 +41,10 @@ public final class TextEmbedder {
     String text = settings.prompts().get(settings.defaultPrompt());
     if (text == null) {
       throw new InvalidInputException(
-          "prompt \"" + settings.defaultPrompt() + "\" is unknown; the model has " + settings.prompts().keySet());
+          "prompt \""
+              + settings.defaultPrompt()
+              + "\" is unknown; the model has "
+              + settings.prompts().keySet());
     }
     return text;
   }
@@ -62,8 +65,8 @@ public final class TextEmbedder {
   }
 
   /**
-   * The vectors of texts, in their order. An empty text is a text ({@code [CLS][SEP]}); a longer one than the maximum
-   * length is cut.
+   * The vectors of texts, in their order. An empty text is a text ({@code [CLS][SEP]}); a longer
+   * one than the maximum length is cut.
    *
    * @throws InvalidInputException if a text is null
    * @throws IllegalStateException if the model is closed
@@ -84,16 +87,28 @@ public final class TextEmbedder {
   /**
    * Writes the vectors of texts, row after row, to {@code target[offset ..]}.
    *
-   * @throws InvalidInputException if a text is null or the target has no room for {@code texts.size() * dimensions()}
+   * @throws InvalidInputException if a text is null or the target has no room for {@code
+   *     texts.size() * dimensions()}
    */
   public void embed(List<String> texts, float[] target, int offset) {
     int h = dimensions();
     if (offset < 0 || offset + (long) texts.size() * h > target.length) {
       throw new InvalidInputException(
-          "target: " + texts.size() + " vectors of " + h + " values from " + offset + " need "
-              + (offset + (long) texts.size() * h) + " places, it has " + target.length);
+          "target: "
+              + texts.size()
+              + " vectors of "
+              + h
+              + " values from "
+              + offset
+              + " need "
+              + (offset + (long) texts.size() * h)
+              + " places, it has "
+              + target.length);
     }
-    run(texts, (first, count, values) -> System.arraycopy(values, 0, target, offset + first * h, count * h));
+    run(
+        texts,
+        (first, count, values) ->
+            System.arraycopy(values, 0, target, offset + first * h, count * h));
   }
 
   /** Takes the vectors of texts first .. first+count-1, [count, H]. */
@@ -104,7 +119,9 @@ public final class TextEmbedder {
   private void run(List<String> texts, Sink sink) {
     try (Lease.Use use = model.use()) {
       EncodedBatch encoded = new EncodedBatch();
-      model.tokenizer().encodeBatch(prompted(texts), settings.maxLength(), model.threads(), encoded);
+      model
+          .tokenizer()
+          .encodeBatch(prompted(texts), settings.maxLength(), model.threads(), encoded);
       for (int first = 0, next; first < encoded.size(); first = next) {
         next = model.batchEnd(encoded, first);
         PackedBatch.Builder batch = new PackedBatch.Builder();

@@ -1,6 +1,9 @@
 package dev.espalier.tensor;
 
-/** The three embedding tables of BERT, held by one backend. Immutable; must not be closed while in use. */
+/**
+ * The three embedding tables of BERT, held by one backend. Immutable; must not be closed while in
+ * use.
+ */
 public interface Embeddings extends AutoCloseable {
   /** Rows of the word table. */
   int vocabSize();

@@ -3,8 +3,8 @@ package dev.espalier.tensor;
 import java.util.List;
 
 /**
- * Which attention heads of a layer exist and how wide each is. It fixes the columns of {@code qkv}: all queries side by
- * side, then all keys, then all values; and those of the context: all values.
+ * Which attention heads of a layer exist and how wide each is. It fixes the columns of {@code qkv}:
+ * all queries side by side, then all keys, then all values; and those of the context: all values.
  *
  * @param heads the heads that are left, in their original order; may be empty
  */

@@ -1,6 +1,9 @@
 package dev.espalier.tensor;
 
-/** Gain, offset and epsilon of a LayerNorm, held by one backend. Immutable; must not be closed while in use. */
+/**
+ * Gain, offset and epsilon of a LayerNorm, held by one backend. Immutable; must not be closed while
+ * in use.
+ */
 public interface LayerNorm extends AutoCloseable {
   /** Columns that it normalises. */
   int columns();

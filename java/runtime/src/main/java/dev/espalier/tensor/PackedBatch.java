@@ -4,8 +4,8 @@ import dev.espalier.InvalidInputException;
 import java.util.Arrays;
 
 /**
- * The tokens of several sequences, one after the other, without padding: T tokens, B sequences. Sequence {@code b} owns
- * tokens {@code offset(b)} to {@code offset(b + 1)}. Immutable.
+ * The tokens of several sequences, one after the other, without padding: T tokens, B sequences.
+ * Sequence {@code b} owns tokens {@code offset(b)} to {@code offset(b + 1)}. Immutable.
  */
 public final class PackedBatch {
   private final int[] ids;
