@@ -112,7 +112,7 @@ public final class CpuBackend implements Backend {
         new Dense(
             outputs, inputs, new NativeHandle("weight", out[0], Espalier::esp_weight_destroy));
     int chunk = chunkRows(inputs, outputs);
-    int most = Math.max(chunk * inputs, outputs);
+    int most = Math.max(1, Math.max(chunk * inputs, outputs));
     try (NativeHandle staging = allocate("staging", 4L * most)) {
       long at = staging.address();
       copyRows(
@@ -183,7 +183,7 @@ public final class CpuBackend implements Backend {
   }
 
   private static int chunkRows(int columns, int rows) {
-    return Math.min(rows, Math.max(1, CHUNK_ELEMENTS / columns));
+    return Math.min(rows, Math.max(1, CHUNK_ELEMENTS / Math.max(1, columns)));
   }
 
   private static void copyRows(RowSource source, int rows, int columns, RowSink sink) {
