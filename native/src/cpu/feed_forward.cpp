@@ -40,9 +40,9 @@ void first_half(const Product& f, int64_t rows, const float* x, int64_t p, float
 // Adds columns begin .. begin+length-1 of the intermediate to panel p of y, for one row tile.
 void second_half(const Product& f, int64_t first_row, int64_t rows, const float* packed, int64_t begin, int64_t length,
                  int64_t p) {
-  row_tile(rows, packed, f.out.packed + (p * f.out.k + begin) * kPanel, length, f.y + first_row * f.y_pitch + p * kPanel,
-           f.y_pitch, least(kPanel, f.out.n - p * kPanel), f.out.bias + p * kPanel, begin == 0,
-           begin + length == f.out.k);
+  row_tile(rows, packed, f.out.packed + (p * f.out.k + begin) * kPanel, length,
+           f.y + first_row * f.y_pitch + p * kPanel, f.y_pitch, least(kPanel, f.out.n - p * kPanel),
+           f.out.bias + p * kPanel, begin == 0, begin + length == f.out.k);
 }
 
 void by_row_blocks(Call& call, const Product& f, int64_t blocks) {

@@ -5,8 +5,8 @@
 //                [--clock wall|cpu]
 //
 // --clock cpu counts the process's own processor time, divided by the threads: on a busy machine, with one thread, the
-// only figure that means something. The machine may be shared, so every figure comes from rounds of op and peak in turn: best and median of the op, best
-// of the peak over the same time.
+// only figure that means something. The machine may be shared, so every figure comes from rounds of op and peak in
+// turn: best and median of the op, best of the peak over the same time.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -156,8 +156,8 @@ void attentions() {
     for (int32_t b = 0; b <= sequences; ++b) offsets.push_back(b * length);
     float* qkv = floats(int64_t{4096} * 1152);
     float* y = floats(int64_t{4096} * 384);
-    const Timing t = measure(
-        [&] { must(esp_attention(backend, qkv, 1152, sequences, offsets.data(), nullptr, h, y, 384)); });
+    const Timing t =
+        measure([&] { must(esp_attention(backend, qkv, 1152, sequences, offsets.data(), nullptr, h, y, 384)); });
     char name[80];
     std::snprintf(name, sizeof name, "attention length %4d x %4d", length, sequences);
     report(name, 4.0 * length * length * 384.0 * sequences, t);
@@ -178,7 +178,8 @@ struct Network {
   std::vector<int32_t> ids, zeros;
 
   explicit Network(int64_t tokens) {
-    for (int i = 0; i < 6; ++i) layers.push_back({weight(1152, 384), weight(384, 384), weight(1536, 384), weight(384, 1536)});
+    for (int i = 0; i < 6; ++i)
+      layers.push_back({weight(1152, 384), weight(384, 384), weight(1536, 384), weight(384, 1536)});
     x = floats(tokens * 384);
     qkv = floats(tokens * 1152);
     context = floats(tokens * 384);
@@ -241,9 +242,10 @@ void latency() {
     for (int i = 0; i < 60 * rounds; ++i) each.push_back(seconds_of([&] { net.run(offsets); }));
     std::sort(each.begin(), each.end());
     const double p50 = each[each.size() / 2];
-    std::printf("latency of %3d tokens: best %7.1f us  p50 %7.1f us  p99 %7.1f us   %.1f GB/s of weights, %.1f GFLOP/s\n",
-                length, each.front() * 1e6, p50 * 1e6, each[each.size() * 99 / 100] * 1e6, 42.5e6 / p50 * 1e-9,
-                network_flops(offsets) / p50 * 1e-9);
+    std::printf(
+        "latency of %3d tokens: best %7.1f us  p50 %7.1f us  p99 %7.1f us   %.1f GB/s of weights, %.1f GFLOP/s\n",
+        length, each.front() * 1e6, p50 * 1e6, each[each.size() * 99 / 100] * 1e6, 42.5e6 / p50 * 1e-9,
+        network_flops(offsets) / p50 * 1e-9);
   }
 }
 
