@@ -3,19 +3,24 @@ package dev.espalier.parity;
 import dev.espalier.model.Activation;
 
 /**
- * The bounds of the activation functions, with u the unit roundoff and E the largest error of exp, erf and tanh.
+ * The bounds of the activation functions, with u the unit roundoff and E the largest error of exp,
+ * erf and tanh.
  *
  * <ul>
- *   <li>gelu, {@code x/2 (1 + erf(z))}, z = x/sqrt 2 within 2u: z erf'(z) <= 0.49, so erf is off by at most u + E, its sum with 1 by
- *       2u more: |x|/2 (E + 3u) + 3u|y|. Where erf is near -1 that is all that can be asked: cancellation leaves an absolute error
- *   <li>the tanh forms, {@code x/2 (1 + tanh(z))}, z within 7u (all its terms have one sign): z tanh'(z) <= 0.45: |x|/2 (E + 6u) + 3u|y|
- *   <li>x sigmoid(s), {@code x / (1 + e^-s)}, s within 2u: e^-s is off by E + 2u|s|, relative, which weighs by (1 - sigmoid):
- *       |y| ((1 - sigmoid)(E + 2u|s|) + 4u). Where e^-s exceeds fp32 (s < -87) the result may be any number up to |x| 2^-125
+ *   <li>gelu, {@code x/2 (1 + erf(z))}, z = x/sqrt 2 within 2u: z erf'(z) <= 0.49, so erf is off by
+ *       at most u + E, its sum with 1 by 2u more: |x|/2 (E + 3u) + 3u|y|. Where erf is near -1 that
+ *       is all that can be asked: cancellation leaves an absolute error
+ *   <li>the tanh forms, {@code x/2 (1 + tanh(z))}, z within 7u (all its terms have one sign): z
+ *       tanh'(z) <= 0.45: |x|/2 (E + 6u) + 3u|y|
+ *   <li>x sigmoid(s), {@code x / (1 + e^-s)}, s within 2u: e^-s is off by E + 2u|s|, relative,
+ *       which weighs by (1 - sigmoid): |y| ((1 - sigmoid)(E + 2u|s|) + 4u). Where e^-s exceeds fp32
+ *       (s < -87) the result may be any number up to |x| 2^-125
  *   <li>tanh: E|y|
  *   <li>relu: exact
  * </ul>
  *
- * To each, half an ulp of the reference's own rounding, and two smallest numbers for products that underflow.
+ * To each, half an ulp of the reference's own rounding, and two smallest numbers for products that
+ * underflow.
  */
 final class ActivationBounds {
   private ActivationBounds() {}

@@ -4,16 +4,19 @@ import dev.espalier.tensor.HeadLayout;
 import dev.espalier.tensor.PackedBatch;
 
 /**
- * The bounds of attention, with u the unit roundoff, E the error of exp, D a head's query width and L a sequence's length:
+ * The bounds of attention, with u the unit roundoff, E the error of exp, D a head's query width and
+ * L a sequence's length:
  *
  * <ul>
  *   <li>a score s = scale sum q k: e_s <= gamma(D+2) scale sum |q||k|
- *   <li>a weight exp(s - max): relative error a = expm1(e_s + u |s - max| + E). The maximum itself may be any number: it cancels. A running
- *       maximum rescales what was summed: R more exponentials, with R = ceil(L/8) tiles of keys at most, whose arguments add up to the range of
- *       the scores
- *   <li>a probability p_j: with A = sum p_k a_k, relative error (a_j + A) / (1 - A), and gamma(L + 2) for the sum and the quotient
- *   <li>the context sum p_j v_j: sum p_j |v_j| ((a_j + A) / (1 - A) + gamma(2L + 4)); never more than the range of v, of which it is a
- *       mean, if A is no longer small
+ *   <li>a weight exp(s - max): relative error a = expm1(e_s + u |s - max| + E). The maximum itself
+ *       may be any number: it cancels. A running maximum rescales what was summed: R more
+ *       exponentials, with R = ceil(L/8) tiles of keys at most, whose arguments add up to the range
+ *       of the scores
+ *   <li>a probability p_j: with A = sum p_k a_k, relative error (a_j + A) / (1 - A), and gamma(L +
+ *       2) for the sum and the quotient
+ *   <li>the context sum p_j v_j: sum p_j |v_j| ((a_j + A) / (1 - A) + gamma(2L + 4)); never more
+ *       than the range of v, of which it is a mean, if A is no longer small
  * </ul>
  *
  * Weights below 2^-126 may be flushed to 0. To each, half an ulp of the reference's own rounding.
@@ -125,7 +128,8 @@ final class AttentionBounds {
       average += p[j] * relative[j];
     }
     for (int j = 0; j < length; j++) {
-      relative[j] = average < 1 ? (relative[j] + average) / (1 - average) : Double.POSITIVE_INFINITY;
+      relative[j] =
+          average < 1 ? (relative[j] + average) / (1 - average) : Double.POSITIVE_INFINITY;
     }
   }
 

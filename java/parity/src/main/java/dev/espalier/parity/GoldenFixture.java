@@ -12,8 +12,9 @@ import java.util.List;
 import java.util.Set;
 
 /**
- * The expected values beside a model: {@code expected.safetensors} holds inputs ({@code input_ids}, {@code attention_mask}, {@code
- * token_type_ids}, [B, S], right-padded) and what a trusted implementation computed from them. Not thread-safe.
+ * The expected values beside a model: {@code expected.safetensors} holds inputs ({@code input_ids},
+ * {@code attention_mask}, {@code token_type_ids}, [B, S], right-padded) and what a trusted
+ * implementation computed from them. Not thread-safe.
  */
 public final class GoldenFixture implements AutoCloseable {
   private static final Set<String> INPUTS =
@@ -32,16 +33,21 @@ public final class GoldenFixture implements AutoCloseable {
     this.expected = expected;
     List<Integer> shape = expected.info("input_ids").shape();
     if (shape.size() != 2) {
-      throw new ModelFormatException(expectedFile() + ": input_ids has shape " + shape + ", [B, S] was expected");
+      throw new ModelFormatException(
+          expectedFile() + ": input_ids has shape " + shape + ", [B, S] was expected");
     }
     this.rows = shape.get(0);
     this.columns = shape.get(1);
     this.batch = readBatch();
   }
 
-  /** Whether the directory is meant to be a fixture: it has one of the two files that only fixtures have. */
+  /**
+   * Whether the directory is meant to be a fixture: it has one of the two files that only fixtures
+   * have.
+   */
   public static boolean isFixture(Path directory) {
-    return Files.isRegularFile(directory.resolve(EXPECTED)) || Files.isRegularFile(directory.resolve(CASE));
+    return Files.isRegularFile(directory.resolve(EXPECTED))
+        || Files.isRegularFile(directory.resolve(CASE));
   }
 
   /**
@@ -60,7 +66,8 @@ public final class GoldenFixture implements AutoCloseable {
   private PackedBatch readBatch() {
     int[] ids = ints("input_ids");
     int[] mask = ints("attention_mask");
-    int[] types = expected.contains("token_type_ids") ? ints("token_type_ids") : new int[ids.length];
+    int[] types =
+        expected.contains("token_type_ids") ? ints("token_type_ids") : new int[ids.length];
     PackedBatch.Builder builder = new PackedBatch.Builder();
     for (int b = 0; b < rows; b++) {
       int length = 0;
@@ -70,7 +77,13 @@ public final class GoldenFixture implements AutoCloseable {
       for (int s = length; s < columns; s++) {
         if (mask[b * columns + s] != 0) {
           throw new ModelFormatException(
-              expectedFile() + ": attention_mask: row " + b + " has a token at " + s + " after padding at " + length
+              expectedFile()
+                  + ": attention_mask: row "
+                  + b
+                  + " has a token at "
+                  + s
+                  + " after padding at "
+                  + length
                   + ", right padding was expected");
         }
       }
@@ -83,14 +96,30 @@ public final class GoldenFixture implements AutoCloseable {
     List<Integer> shape = expected.info(name).shape();
     if (!shape.equals(List.of(rows, columns))) {
       throw new ModelFormatException(
-          expectedFile() + ": " + name + " has shape " + shape + ", input_ids [" + rows + ", " + columns + "]");
+          expectedFile()
+              + ": "
+              + name
+              + " has shape "
+              + shape
+              + ", input_ids ["
+              + rows
+              + ", "
+              + columns
+              + "]");
     }
     long[] values = expected.readLongs(name);
     int[] ints = new int[values.length];
     for (int i = 0; i < ints.length; i++) {
       if (values[i] < 0 || values[i] > Integer.MAX_VALUE) {
         throw new ModelFormatException(
-            expectedFile() + ": " + name + ": element " + i + " is " + values[i] + ", a non-negative int32 was expected");
+            expectedFile()
+                + ": "
+                + name
+                + ": element "
+                + i
+                + " is "
+                + values[i]
+                + ", a non-negative int32 was expected");
       }
       ints[i] = (int) values[i];
     }
@@ -121,11 +150,17 @@ public final class GoldenFixture implements AutoCloseable {
     return columns;
   }
 
-  /** The expected tensors' names in the order of the forward pass: hidden states, attentions, then the rest. */
+  /**
+   * The expected tensors' names in the order of the forward pass: hidden states, attentions, then
+   * the rest.
+   */
   public List<String> outputs() {
     List<String> names = new ArrayList<>(expected.names());
     names.removeAll(INPUTS);
-    names.sort(Comparator.comparingInt(GoldenFixture::rank).thenComparingInt(GoldenFixture::index).thenComparing(n -> n));
+    names.sort(
+        Comparator.comparingInt(GoldenFixture::rank)
+            .thenComparingInt(GoldenFixture::index)
+            .thenComparing(n -> n));
     return names;
   }
 

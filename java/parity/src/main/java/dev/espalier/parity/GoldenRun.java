@@ -87,8 +87,13 @@ final class GoldenRun {
     }
     if (!computed.containsKey(name) && !attentions.containsKey(name)) {
       throw new ModelFormatException(
-          "expected.safetensors has " + name + ", the model (" + encoder.layers().size() + " layers, "
-              + (encoder.hasPooler() ? "a" : "no") + " pooler) gives no such output");
+          "expected.safetensors has "
+              + name
+              + ", the model ("
+              + encoder.layers().size()
+              + " layers, "
+              + (encoder.hasPooler() ? "a" : "no")
+              + " pooler) gives no such output");
     }
     Largest largest = new Largest();
     if (attentions.containsKey(name)) {
@@ -111,7 +116,8 @@ final class GoldenRun {
       for (int s = 0; s < batch.length(b); s++) {
         for (int c = 0; c < h; c++) {
           largest.see(
-              expected[(b * fixture.paddedLength() + s) * h + c], actual[(batch.offset(b) + s) * h + c]);
+              expected[(b * fixture.paddedLength() + s) * h + c],
+              actual[(batch.offset(b) + s) * h + c]);
         }
       }
     }
@@ -127,7 +133,10 @@ final class GoldenRun {
     }
   }
 
-  /** [B, heads, S, S], of which the real queries and keys count, against [heads, length, length] of each sequence. */
+  /**
+   * [B, heads, S, S], of which the real queries and keys count, against [heads, length, length] of
+   * each sequence.
+   */
   private void compareAttentions(String name, Largest largest) {
     int layer = GoldenFixture.index(name);
     int heads = encoder.layers().get(layer).heads().layout().heads().size();
@@ -150,7 +159,12 @@ final class GoldenRun {
     List<Integer> expected = fixture.info(name).shape();
     if (!expected.equals(shape)) {
       throw new ModelFormatException(
-          "expected.safetensors: " + name + " has shape " + expected + ", the model gives " + shape);
+          "expected.safetensors: "
+              + name
+              + " has shape "
+              + expected
+              + ", the model gives "
+              + shape);
     }
   }
 

@@ -49,7 +49,9 @@ public final class GoldenSuite {
       List<Path> fixtures = children.filter(GoldenFixture::isFixture).sorted().toList();
       if (fixtures.isEmpty()) {
         throw new NoFixturesException(
-            directory + ": neither it nor a directory in it holds expected.safetensors; no fixture to run");
+            directory
+                + ": neither it nor a directory in it holds expected.safetensors; no fixture to"
+                + " run");
       }
       return fixtures;
     } catch (IOException | UncheckedIOException e) {
@@ -66,7 +68,9 @@ public final class GoldenSuite {
       return new ParityReport.Fixture(
           name,
           outputs,
-          outputs.isEmpty() ? Optional.of("expected.safetensors: holds no outputs") : Optional.empty());
+          outputs.isEmpty()
+              ? Optional.of("expected.safetensors: holds no outputs")
+              : Optional.empty());
     } catch (EspalierException e) {
       return new ParityReport.Fixture(name, List.of(), Optional.of(e.getMessage()));
     } catch (RuntimeException e) {

@@ -1,14 +1,15 @@
 package dev.espalier.parity;
 
 /**
- * The bound of {@code y = x W^T + b}. Whatever the order in which K products and the bias are added, with or without
- * fused multiply-add, each product passes through at most K+1 roundings (its own, and K additions), so that
+ * The bound of {@code y = x W^T + b}. Whatever the order in which K products and the bias are
+ * added, with or without fused multiply-add, each product passes through at most K+1 roundings (its
+ * own, and K additions), so that
  *
  * <pre>|error| <= gamma(K+1) * (sum |x||w| + |b|)</pre>
  *
- * (Higham, Accuracy and Stability of Numerical Algorithms, section 3.1), plus half an ulp of the reference's own
- * rounding, plus one smallest number for each operation that may underflow. An error {@code ex} that x already has adds
- * {@code sum ex |w|}.
+ * (Higham, Accuracy and Stability of Numerical Algorithms, section 3.1), plus half an ulp of the
+ * reference's own rounding, plus one smallest number for each operation that may underflow. An
+ * error {@code ex} that x already has adds {@code sum ex |w|}.
  */
 final class LinearBounds {
   private LinearBounds() {}
@@ -20,7 +21,15 @@ final class LinearBounds {
    * @param y the reference's result [rows, n]
    */
   static double[] of(
-      Rounding r, float[] x, double[] xError, int rows, float[] w, float[] bias, int n, int k, float[] y) {
+      Rounding r,
+      float[] x,
+      double[] xError,
+      int rows,
+      float[] w,
+      float[] bias,
+      int n,
+      int k,
+      float[] y) {
     double[] bound = new double[y.length];
     double gamma = r.gamma(k + 1);
     for (int t = 0; t < rows; t++) {

@@ -1,18 +1,20 @@
 package dev.espalier.parity;
 
 /**
- * The bound of {@code y = (s - mean) / sqrt(variance + eps) * gamma + beta}, where s is a sum of two or three terms and
- * the variance is computed in two passes. With u the unit roundoff and N columns:
+ * The bound of {@code y = (s - mean) / sqrt(variance + eps) * gamma + beta}, where s is a sum of
+ * two or three terms and the variance is computed in two passes. With u the unit roundoff and N
+ * columns:
  *
  * <ul>
  *   <li>s: |e_s| <= (terms - 1) u sum |terms|
  *   <li>mean: e_m <= gamma(N+1) mean|s| + mean e_s
  *   <li>d = s - mean: e_d <= e_s + e_m + u |d|
- *   <li>variance v: e_v <= mean(2 |d| e_d + e_d^2) + gamma(N+2) mean (|d| + e_d)^2. The square of a mean far from 0 never enters:
- *       that is what the second pass is for
- *   <li>1/sqrt: between 1/sqrt(v +- e_v + eps), so a small variance amplifies e_v, up to 1/sqrt(eps)
- *   <li>y: |gamma| (e_d inv_max + |d| (inv_max - inv)) + 5 u |gamma d inv_max| + u |y|; the five roundings are variance + eps,
- *       square root, reciprocal, and the two products
+ *   <li>variance v: e_v <= mean(2 |d| e_d + e_d^2) + gamma(N+2) mean (|d| + e_d)^2. The square of a
+ *       mean far from 0 never enters: that is what the second pass is for
+ *   <li>1/sqrt: between 1/sqrt(v +- e_v + eps), so a small variance amplifies e_v, up to
+ *       1/sqrt(eps)
+ *   <li>y: |gamma| (e_d inv_max + |d| (inv_max - inv)) + 5 u |gamma d inv_max| + u |y|; the five
+ *       roundings are variance + eps, square root, reciprocal, and the two products
  * </ul>
  */
 final class NormBounds {

@@ -11,7 +11,9 @@ import java.util.List;
  * @param seed of its shapes and values
  */
 public record OpCase(OpKind op, long seed) {
-  /** Runs the case on {@code tested} and on the reference; the outcomes, one for each comparison. */
+  /**
+   * Runs the case on {@code tested} and on the reference; the outcomes, one for each comparison.
+   */
   public List<OpCheck> run(Backend tested) {
     List<OpCheck> checks = new ArrayList<>();
     try (ParityBackend parity = new ParityBackend(tested, checks::add)) {

@@ -17,10 +17,15 @@ import dev.espalier.tensor.Tensor;
 final class OpCaseRun {
   private static final float[] EPSILONS = {1e-12f, 1e-7f, 1e-5f, 1e-3f};
 
-  /** Where activations change their behaviour: zeros, subnormals, the ends of exp's range, saturation. */
+  /**
+   * Where activations change their behaviour: zeros, subnormals, the ends of exp's range,
+   * saturation.
+   */
   private static final float[] LANDMARKS = {
-    0f, -0f, 1e-45f, -1e-45f, 1e-38f, -1e-38f, 1e-20f, -1e-20f, 1e-8f, -1e-8f, 1e-4f, -1e-4f, 0.5f, -0.5f, 1f, -1f, 5f,
-    -5f, 9.1f, -9.1f, 17f, -17f, 51.9f, -51.9f, 86f, -86f, 88.5f, -88.5f, 104f, -104f, 1e4f, -1e4f, 1e10f, -1e10f
+    0f, -0f, 1e-45f, -1e-45f, 1e-38f, -1e-38f, 1e-20f, -1e-20f, 1e-8f, -1e-8f, 1e-4f, -1e-4f, 0.5f,
+        -0.5f, 1f, -1f, 5f,
+    -5f, 9.1f, -9.1f, 17f, -17f, 51.9f, -51.9f, 86f, -86f, 88.5f, -88.5f, 104f, -104f, 1e4f, -1e4f,
+        1e10f, -1e10f
   };
 
   private final ParityBackend backend;
@@ -125,7 +130,9 @@ final class OpCaseRun {
     }
   }
 
-  /** Queries, keys and values; one case in four has scores so large that the softmax picks one key. */
+  /**
+   * Queries, keys and values; one case in four has scores so large that the softmax picks one key.
+   */
   private Tensor scores(int tokens, Heads heads) {
     int columns = heads.layout().qkvColumns();
     double scale = random.onceIn(4) ? 8 : 1;
@@ -147,7 +154,8 @@ final class OpCaseRun {
     int h = random.size(1, 200);
     int inner = random.size(1, 500);
     int rows = random.size(1, Math.max(1, Math.min(150, 1_500_000 / (h * inner))));
-    Activation activation = Activation.values()[(int) Math.floorMod(seed, (long) Activation.values().length)];
+    Activation activation =
+        Activation.values()[(int) Math.floorMod(seed, (long) Activation.values().length)];
     try (Linear in = weight(inner, h);
         Linear out = weight(h, inner)) {
       ops.feedForward(input(rows, h), new FeedForward(in, activation, out));

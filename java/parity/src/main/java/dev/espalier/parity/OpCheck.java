@@ -9,15 +9,18 @@ import java.util.Optional;
  * @param where what was computed, e.g. {@code seed 7} or {@code layer 2}, and the op's shape
  * @param maxAbs the largest error
  * @param worst the largest error / bound of an element; at most 1 where the op is right
- * @param violation the first element outside its bound, with both values and the bound; empty if there is none
+ * @param violation the first element outside its bound, with both values and the bound; empty if
+ *     there is none
  */
-public record OpCheck(OpKind op, String where, double maxAbs, double worst, Optional<String> violation) {
+public record OpCheck(
+    OpKind op, String where, double maxAbs, double worst, Optional<String> violation) {
   /**
    * Compares element by element. A NaN or an infinity passes only where the reference has the same.
    *
    * @param bound of each element; must be finite where the reference is
    */
-  static OpCheck compare(OpKind op, String where, float[] expected, float[] actual, double[] bound) {
+  static OpCheck compare(
+      OpKind op, String where, float[] expected, float[] actual, double[] bound) {
     if (expected.length != actual.length) {
       return new OpCheck(
           op,
@@ -25,7 +28,13 @@ public record OpCheck(OpKind op, String where, double maxAbs, double worst, Opti
           Double.POSITIVE_INFINITY,
           Double.POSITIVE_INFINITY,
           Optional.of(
-              op.label() + " (" + where + "): " + actual.length + " values, the reference has " + expected.length));
+              op.label()
+                  + " ("
+                  + where
+                  + "): "
+                  + actual.length
+                  + " values, the reference has "
+                  + expected.length));
     }
     double maxAbs = 0;
     double worst = 0;
@@ -45,8 +54,17 @@ public record OpCheck(OpKind op, String where, double maxAbs, double worst, Opti
       if (violation.isEmpty()) {
         violation =
             Optional.of(
-                op.label() + " (" + where + "): element " + i + " is " + actual[i] + ", the reference has "
-                    + expected[i] + ", allowed is an error of " + bound[i]);
+                op.label()
+                    + " ("
+                    + where
+                    + "): element "
+                    + i
+                    + " is "
+                    + actual[i]
+                    + ", the reference has "
+                    + expected[i]
+                    + ", allowed is an error of "
+                    + bound[i]);
       }
     }
     return new OpCheck(op, where, maxAbs, worst, violation);

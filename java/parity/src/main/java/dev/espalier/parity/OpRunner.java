@@ -7,7 +7,10 @@ import dev.espalier.backend.WorkspacePlan;
 import java.util.Arrays;
 import java.util.function.Function;
 
-/** Runs a few ops on a backend in a workspace of their own, which is full of NaN at first: what is not written shows. */
+/**
+ * Runs a few ops on a backend in a workspace of their own, which is full of NaN at first: what is
+ * not written shows.
+ */
 final class OpRunner {
   private OpRunner() {}
 

@@ -26,9 +26,10 @@ import java.util.function.Consumer;
 import java.util.function.Function;
 
 /**
- * Computes with the {@link JavaBackend} and, op by op, holds another backend against it: each op runs on both with the reference's
- * own inputs, so that no error hides behind an earlier one, and every element must lie within its derived bound ({@link
- * Tolerances}). Pack any model into it and run its forward pass as it is.
+ * Computes with the {@link JavaBackend} and, op by op, holds another backend against it: each op
+ * runs on both with the reference's own inputs, so that no error hides behind an earlier one, and
+ * every element must lie within its derived bound ({@link Tolerances}). Pack any model into it and
+ * run its forward pass as it is.
  *
  * <p>Slow, and for one thread. Closing it leaves the backend under test open.
  */
@@ -148,8 +149,7 @@ public final class ParityBackend implements Backend {
         sum[c] = word + type + position;
         magnitude[c] = Math.abs(word) + Math.abs(type) + Math.abs(position);
       }
-      NormBounds.row(
-          rounding, sum, magnitude, 2, n.gamma(), n.epsilon(), expected, bound, t * h);
+      NormBounds.row(rounding, sum, magnitude, 2, n.gamma(), n.epsilon(), expected, bound, t * h);
     }
     float[] actual =
         OpRunner.run(tested, ops -> ops.toArray(ops.embedLayerNorm(batch, e.tested(), n.tested())));
@@ -161,7 +161,8 @@ public final class ParityBackend implements Backend {
     PairedLinear p = (PairedLinear) w;
     float[] in = values(x);
     reference.linear(x, p.reference(), y);
-    float[] actual = OpRunner.run(tested, ops -> ops.toArray(ops.linear(input(ops, in, x), p.tested())));
+    float[] actual =
+        OpRunner.run(tested, ops -> ops.toArray(ops.linear(input(ops, in, x), p.tested())));
     float[] expected = values(y);
     report(
         OpKind.LINEAR,
@@ -201,7 +202,9 @@ public final class ParityBackend implements Backend {
     float[] actual =
         OpRunner.run(
             tested,
-            ops -> ops.toArray(ops.addLayerNorm(input(ops, in, x), input(ops, residual, r), n.tested())));
+            ops ->
+                ops.toArray(
+                    ops.addLayerNorm(input(ops, in, x), input(ops, residual, r), n.tested())));
     Rounding rounding = rounding(OpKind.ADD_LAYERNORM);
     double[] bound = new double[expected.length];
     int h = x.columns();
@@ -224,7 +227,8 @@ public final class ParityBackend implements Backend {
     reference.attention(qkv, batch, h.reference(), context);
     float[] expected = values(context);
     float[] actual =
-        OpRunner.run(tested, ops -> ops.toArray(ops.attention(input(ops, in, qkv), batch, h.tested())));
+        OpRunner.run(
+            tested, ops -> ops.toArray(ops.attention(input(ops, in, qkv), batch, h.tested())));
     report(
         OpKind.ATTENTION,
         shape(qkv) + " in " + batch.sequences() + " sequences",
@@ -257,8 +261,8 @@ public final class ParityBackend implements Backend {
   }
 
   /**
-   * Checks the fused op twice: against the reference within its bound, and against the same backend's own linear, activation and linear
-   * bit by bit.
+   * Checks the fused op twice: against the reference within its bound, and against the same
+   * backend's own linear, activation and linear bit by bit.
    */
   @Override
   public void feedForward(Tensor x, FeedForward w, Tensor y, Workspace workspace) {
@@ -291,7 +295,8 @@ public final class ParityBackend implements Backend {
             ops ->
                 ops.toArray(
                     ops.linear(
-                        ops.activation(w.activation(), ops.linear(input(ops, in, x), first.tested())),
+                        ops.activation(
+                            w.activation(), ops.linear(input(ops, in, x), first.tested())),
                         second.tested())));
     report(
         OpKind.FEED_FORWARD,
@@ -311,7 +316,12 @@ public final class ParityBackend implements Backend {
             tested, ops -> ops.toArray(ops.pool(input(ops, in, x), batch, pooling, normalize)));
     report(
         OpKind.POOL,
-        pooling + (normalize ? " normalized " : " ") + shape(x) + " in " + batch.sequences() + " sequences",
+        pooling
+            + (normalize ? " normalized " : " ")
+            + shape(x)
+            + " in "
+            + batch.sequences()
+            + " sequences",
         expected,
         actual,
         PoolBounds.of(rounding(OpKind.POOL), in, batch, pooling, normalize, x.columns(), expected));
@@ -346,7 +356,9 @@ public final class ParityBackend implements Backend {
   }
 
   private void report(OpKind op, String shape, float[] expected, float[] actual, double[] bound) {
-    checks.accept(OpCheck.compare(op, where.isEmpty() ? shape : where + ", " + shape, expected, actual, bound));
+    checks.accept(
+        OpCheck.compare(
+            op, where.isEmpty() ? shape : where + ", " + shape, expected, actual, bound));
   }
 
   @Override

@@ -27,7 +27,9 @@ public record ParityReport(String backend, List<Fixture> fixtures) {
       outputs = List.copyOf(outputs);
     }
 
-    /** Fails with any of its outputs, or if nothing was compared; not-yet if all of its outputs are. */
+    /**
+     * Fails with any of its outputs, or if nothing was compared; not-yet if all of its outputs are.
+     */
     public Verdict verdict() {
       if (problem.isPresent() || outputs.isEmpty() || has(Verdict.FAIL)) {
         return Verdict.FAIL;
@@ -47,7 +49,8 @@ public record ParityReport(String backend, List<Fixture> fixtures) {
    * @param maxRel largest |error| / largest |expected|; NaN likewise
    * @param tolerance what maxRel may be
    */
-  public record Output(String name, double maxAbs, double maxRel, double tolerance, Verdict verdict) {}
+  public record Output(
+      String name, double maxAbs, double maxRel, double tolerance, Verdict verdict) {}
 
   public ParityReport {
     fixtures = List.copyOf(fixtures);
@@ -68,14 +71,16 @@ public record ParityReport(String backend, List<Fixture> fixtures) {
   }
 
   /**
-   * {@code {"fixtures":[{"name","verdict","outputs":[{"name","max_abs","max_rel","tolerance","verdict"}]}],"passed"}}; a number that
-   * is not finite is null.
+   * {@code
+   * {"fixtures":[{"name","verdict","outputs":[{"name","max_abs","max_rel","tolerance","verdict"}]}],"passed"}};
+   * a number that is not finite is null.
    */
   public String toJson() {
     ObjectNode root = JsonNodeFactory.instance.objectNode();
     ArrayNode list = root.putArray("fixtures");
     for (Fixture f : fixtures) {
-      ObjectNode fixture = list.addObject().put("name", f.name()).put("verdict", f.verdict().label());
+      ObjectNode fixture =
+          list.addObject().put("name", f.name()).put("verdict", f.verdict().label());
       ArrayNode outputs = fixture.putArray("outputs");
       for (Output o : f.outputs()) {
         ObjectNode output = outputs.addObject().put("name", o.name());
@@ -106,7 +111,8 @@ public record ParityReport(String backend, List<Fixture> fixtures) {
     StringBuilder text = new StringBuilder();
     int width = Math.max(7, fixtures.stream().mapToInt(f -> f.name().length()).max().orElse(0));
     String row = "%-" + width + "s  %-7s  %7s  %7s  %9s%n";
-    text.append(String.format(Locale.ROOT, row, "fixture", "verdict", "outputs", "not yet", "max_rel"));
+    text.append(
+        String.format(Locale.ROOT, row, "fixture", "verdict", "outputs", "not yet", "max_rel"));
     for (Fixture f : fixtures) {
       long later = f.outputs().stream().filter(o -> o.verdict() == Verdict.NOT_YET).count();
       double worst =

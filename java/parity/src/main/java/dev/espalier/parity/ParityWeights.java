@@ -7,12 +7,16 @@ import dev.espalier.tensor.Heads;
 import dev.espalier.tensor.LayerNorm;
 import dev.espalier.tensor.Linear;
 
-/** Weights held twice, by the reference and by the backend under test, and once more as values for the bounds. */
+/**
+ * Weights held twice, by the reference and by the backend under test, and once more as values for
+ * the bounds.
+ */
 final class ParityWeights {
   private ParityWeights() {}
 
   /** weight [outputs, inputs], bias [outputs]. */
-  record PairedLinear(Linear reference, Linear tested, float[] weight, float[] bias) implements Linear {
+  record PairedLinear(Linear reference, Linear tested, float[] weight, float[] bias)
+      implements Linear {
     @Override
     public int outputs() {
       return tested.outputs();
@@ -39,7 +43,8 @@ final class ParityWeights {
     }
   }
 
-  record PairedNorm(LayerNorm reference, LayerNorm tested, float[] gamma, float[] beta) implements LayerNorm {
+  record PairedNorm(LayerNorm reference, LayerNorm tested, float[] gamma, float[] beta)
+      implements LayerNorm {
     @Override
     public int columns() {
       return tested.columns();

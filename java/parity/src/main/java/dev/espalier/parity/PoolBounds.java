@@ -7,9 +7,10 @@ import dev.espalier.tensor.PackedBatch;
  * The bound of pooling L rows of H columns to a vector v, and of {@code v / max(|v|_2, 1e-12)}.
  *
  * <ul>
- *   <li>first row, largest value: exact. Mean: e <= gamma(L+1) mean |x| (L-1 additions, one division or product with a rounded 1/L)
- *   <li>the norm n: by the triangle inequality |e|_2, plus gamma(H+3)/2 n for squares, sum and root, plus sqrt(H) 2^-75 where
- *       squares underflow
+ *   <li>first row, largest value: exact. Mean: e <= gamma(L+1) mean |x| (L-1 additions, one
+ *       division or product with a rounded 1/L)
+ *   <li>the norm n: by the triangle inequality |e|_2, plus gamma(H+3)/2 n for squares, sum and
+ *       root, plus sqrt(H) 2^-75 where squares underflow
  *   <li>the quotient: e/n_min + |v| (1/n_min - 1/n) + 3u|y|, with n_min = n - e_n
  * </ul>
  */
@@ -19,7 +20,13 @@ final class PoolBounds {
   private PoolBounds() {}
 
   static double[] of(
-      Rounding r, float[] x, PackedBatch batch, Pooling pooling, boolean normalize, int h, float[] y) {
+      Rounding r,
+      float[] x,
+      PackedBatch batch,
+      Pooling pooling,
+      boolean normalize,
+      int h,
+      float[] y) {
     double[] bound = new double[y.length];
     for (int b = 0; b < batch.sequences(); b++) {
       double[] v = new double[h];
@@ -43,7 +50,15 @@ final class PoolBounds {
   }
 
   private static void pool(
-      Rounding r, float[] x, PackedBatch batch, int b, Pooling pooling, int h, int c, double[] v, double[] e) {
+      Rounding r,
+      float[] x,
+      PackedBatch batch,
+      int b,
+      Pooling pooling,
+      int h,
+      int c,
+      double[] v,
+      double[] e) {
     double sum = 0;
     double magnitude = 0;
     double most = Double.NEGATIVE_INFINITY;

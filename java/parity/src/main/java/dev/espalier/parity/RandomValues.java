@@ -6,7 +6,10 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
 
-/** Shapes and values as awkward as real ones: odd sizes, single rows, outlier channels, constant and tiny rows. */
+/**
+ * Shapes and values as awkward as real ones: odd sizes, single rows, outlier channels, constant and
+ * tiny rows.
+ */
 final class RandomValues {
   private final SplittableRandom random;
 
@@ -48,8 +51,8 @@ final class RandomValues {
   }
 
   /**
-   * Values [rows, columns] of one scale; some have channels that are far larger than the rest, some have rows that are constant,
-   * zero, or tiny.
+   * Values [rows, columns] of one scale; some have channels that are far larger than the rest, some
+   * have rows that are constant, zero, or tiny.
    */
   float[] matrix(int rows, int columns) {
     double scale = scale();
@@ -103,7 +106,8 @@ final class RandomValues {
     for (int h = 0; h < count; h++) {
       int qk = even ? width : size(1, 70);
       int v = even ? width : size(1, 70);
-      heads.add(new HeadLayout.Head(h, qk, v, (float) (1 / Math.sqrt(even ? width : size(qk, 80)))));
+      heads.add(
+          new HeadLayout.Head(h, qk, v, (float) (1 / Math.sqrt(even ? width : size(qk, 80)))));
     }
     return new HeadLayout(heads);
   }

@@ -3,12 +3,15 @@ package dev.espalier.parity;
 /**
  * How a backend rounds: the two numbers from which every bound follows.
  *
- * @param unit largest relative error of one addition, multiplication, division or square root; 2^-24 for IEEE fp32
- *     rounded to nearest
- * @param function largest relative error of the exponential, the hyperbolic tangent and the error function
+ * @param unit largest relative error of one addition, multiplication, division or square root;
+ *     2^-24 for IEEE fp32 rounded to nearest
+ * @param function largest relative error of the exponential, the hyperbolic tangent and the error
+ *     function
  */
 public record Rounding(double unit, double function) {
-  /** Half an ulp of fp32, relative: what rounding the reference's double result to fp32 may cost. */
+  /**
+   * Half an ulp of fp32, relative: what rounding the reference's double result to fp32 may cost.
+   */
   public static final double HALF_ULP = 0x1p-24;
 
   /** The smallest positive fp32 number: what one rounding may cost where results underflow. */

@@ -82,7 +82,8 @@ class GoldenSuiteTest {
     assertTrue(all.passed(), all::toText);
     assertEquals(5, all.fixtures().size());
     ParityReport one = run(GOLDENS.resolve(FIXTURE));
-    assertEquals(List.of(FIXTURE), one.fixtures().stream().map(ParityReport.Fixture::name).toList());
+    assertEquals(
+        List.of(FIXTURE), one.fixtures().stream().map(ParityReport.Fixture::name).toList());
   }
 
   @Test
@@ -135,14 +136,16 @@ class GoldenSuiteTest {
   @Test
   void nothingToCompareFails() throws IOException {
     Path fixture = copy();
-    // Every tensor becomes an input of a name that is ignored, or is renamed to one that is not computed.
+    // Every tensor becomes an input of a name that is ignored, or is renamed to one that is not
+    // computed.
     editHeader(fixture, "\"hidden_states.0\"", "\"some.output.0\"");
     editHeader(fixture, "\"hidden_states.1\"", "\"some.output.1\"");
     editHeader(fixture, "\"attentions.0\"", "\"some.output.2\"");
     ParityReport report = run(fixture);
     assertEquals(Verdict.NOT_YET, report.fixtures().get(0).verdict());
     assertEquals(
-        Verdict.FAIL, new ParityReport.Fixture("x", List.of(), java.util.Optional.empty()).verdict());
+        Verdict.FAIL,
+        new ParityReport.Fixture("x", List.of(), java.util.Optional.empty()).verdict());
     assertFalse(new ParityReport("x", List.of()).passed());
   }
 

@@ -22,7 +22,10 @@ class OpCaseTest {
     try (FaultyBackend backend = new FaultyBackend(op, fault)) {
       for (long seed = 0; seed < CASES; seed++) {
         new OpCase(op, seed)
-            .run(backend).stream().flatMap(c -> c.violation().stream()).findFirst().ifPresent(found::add);
+            .run(backend).stream()
+                .flatMap(c -> c.violation().stream())
+                .findFirst()
+                .ifPresent(found::add);
       }
     }
     return found;
@@ -64,7 +67,10 @@ class OpCaseTest {
     assertEquals(CASES, violations(op, y -> y[0] = Float.POSITIVE_INFINITY).size());
   }
 
-  /** Nearly always: a case whose result is all zeros, or whose bound is wide for good reason, may let it through. */
+  /**
+   * Nearly always: a case whose result is all zeros, or whose bound is wide for good reason, may
+   * let it through.
+   */
   private static void assertCaught(OpKind op, Consumer<float[]> fault) {
     int found = violations(op, fault).size();
     assertTrue(found >= CASES * 4 / 5, () -> op.label() + ": only " + found + " of " + CASES);

@@ -23,8 +23,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * A text's hidden states, pooler output and pooled vectors are the same bits alone and in any batch, on any number of
- * threads. The bits of one thread and a lone text are what everything else is held against.
+ * A text's hidden states, pooler output and pooled vectors are the same bits alone and in any
+ * batch, on any number of threads. The bits of one thread and a lone text are what everything else
+ * is held against.
  */
 class BatchIndependenceTest {
   private static final long SEED = Long.getLong("espalier.seed", 7_000);
@@ -114,12 +115,24 @@ class BatchIndependenceTest {
           texts.get(chosen.get(b)).bits(),
           together.get(b),
           () ->
-              where + ", seed " + seed + ": text " + chosen.get(place) + " of "
-                  + texts.get(chosen.get(place)).ids().length + " tokens, place " + place + " of " + chosen.size());
+              where
+                  + ", seed "
+                  + seed
+                  + ": text "
+                  + chosen.get(place)
+                  + " of "
+                  + texts.get(chosen.get(place)).ids().length
+                  + " tokens, place "
+                  + place
+                  + " of "
+                  + chosen.size());
     }
   }
 
-  /** For every sequence, the bits of its hidden states, its pooler output if any, and its mean and maximum. */
+  /**
+   * For every sequence, the bits of its hidden states, its pooler output if any, and its mean and
+   * maximum.
+   */
   private static List<int[]> forward(Encoder encoder, Ops ops, PackedBatch batch) {
     ops.reset();
     Tensor x = encoder.forward(ops, batch, EncoderObserver.NONE);

@@ -29,7 +29,10 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** One model, many threads: the same bits as alone, and closing it under way ends in exceptions, not in a crash. */
+/**
+ * One model, many threads: the same bits as alone, and closing it under way ends in exceptions, not
+ * in a crash.
+ */
 class ConcurrencyTest {
   private static final int CALLERS = 6;
 

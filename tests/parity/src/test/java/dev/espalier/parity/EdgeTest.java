@@ -40,7 +40,8 @@ class EdgeTest {
     List<String> violations = new ArrayList<>();
     try (Backend backend = subject.open(2);
         ModelSource source = RandomModel.of(21, 3, 50, 2, Activation.RELU, pruned, 9)) {
-      ParityBackend parity = new ParityBackend(backend, c -> c.violation().ifPresent(violations::add));
+      ParityBackend parity =
+          new ParityBackend(backend, c -> c.violation().ifPresent(violations::add));
       try (Encoder encoder = EncoderPacker.pack(source, parity);
           Workspace workspace = parity.workspace(encoder.plan(1))) {
         Ops ops = new Ops(parity, workspace);
@@ -78,7 +79,10 @@ class EdgeTest {
     }
   }
 
-  /** One NaN among the inputs: it shows where it must, as on the reference, and the rest stays right. */
+  /**
+   * One NaN among the inputs: it shows where it must, as on the reference, and the rest stays
+   * right.
+   */
   @ParameterizedTest
   @MethodSource("dev.espalier.parity.Subject#all")
   void aNanShowsWhereItMustAndNowhereElse(Subject subject) {
@@ -86,7 +90,8 @@ class EdgeTest {
     int rows = 40;
     int h = 37;
     try (Backend backend = subject.open(2)) {
-      ParityBackend parity = new ParityBackend(backend, c -> c.violation().ifPresent(violations::add));
+      ParityBackend parity =
+          new ParityBackend(backend, c -> c.violation().ifPresent(violations::add));
       RandomValues random = new RandomValues(77);
       float[] x = random.vector(rows * h, 0, 1);
       x[20 * h + 11] = Float.NaN;

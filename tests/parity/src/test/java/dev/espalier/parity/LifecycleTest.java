@@ -17,9 +17,10 @@ class LifecycleTest {
   private static final int CYCLES = 1000;
 
   /**
-   * The smallest thing that a cycle could leak, this model's smallest LayerNorm in its own allocation, is 4 KiB with the
-   * allocator's rounding to pages or 256 bytes without; any leaked weight, workspace or thread stack is 4 KiB to 8 MiB. 900 cycles
-   * of 4 KiB are 3.5 MiB; an allocator that has settled moves by less.
+   * The smallest thing that a cycle could leak, this model's smallest LayerNorm in its own
+   * allocation, is 4 KiB with the allocator's rounding to pages or 256 bytes without; any leaked
+   * weight, workspace or thread stack is 4 KiB to 8 MiB. 900 cycles of 4 KiB are 3.5 MiB; an
+   * allocator that has settled moves by less.
    */
   private static final long LIMIT_KIB = 3500;
 
@@ -35,14 +36,20 @@ class LifecycleTest {
     command.add(ProcessHandle.current().info().command().orElse("java"));
     command.addAll(
         List.of(
-            "-Xms48m", "-Xmx48m", "-XX:+UseSerialGC", "-XX:+AlwaysPreTouch", "-XX:TieredStopAtLevel=1",
-            "-cp", System.getProperty("java.class.path")));
+            "-Xms48m",
+            "-Xmx48m",
+            "-XX:+UseSerialGC",
+            "-XX:+AlwaysPreTouch",
+            "-XX:TieredStopAtLevel=1",
+            "-cp",
+            System.getProperty("java.class.path")));
     String natives = System.getProperty("espalier.natives");
     if (natives != null) {
       command.add("-Despalier.natives=" + natives);
     }
     command.addAll(
-        List.of(LoadCloseProbe.class.getName(), golden.toString(), "cpu", Integer.toString(CYCLES)));
+        List.of(
+            LoadCloseProbe.class.getName(), golden.toString(), "cpu", Integer.toString(CYCLES)));
     Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
     String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
     assertEquals(0, process.waitFor(), output);

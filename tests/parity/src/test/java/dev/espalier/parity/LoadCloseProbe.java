@@ -1,7 +1,7 @@
 package dev.espalier.parity;
 
-import dev.espalier.model.Models;
 import dev.espalier.model.ModelSource;
+import dev.espalier.model.Models;
 import dev.espalier.task.Model;
 import dev.espalier.task.ModelOptions;
 import java.io.IOException;
@@ -9,8 +9,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 
 /**
- * A process that loads and closes a model again and again and prints its resident memory in KiB after the first tenth
- * and at the end. Its own process, with a heap of fixed size: what grows is native memory.
+ * A process that loads and closes a model again and again and prints its resident memory in KiB
+ * after the first tenth and at the end. Its own process, with a heap of fixed size: what grows is
+ * native memory.
  */
 final class LoadCloseProbe {
   private LoadCloseProbe() {}

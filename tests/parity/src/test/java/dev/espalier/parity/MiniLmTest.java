@@ -56,12 +56,15 @@ class MiniLmTest {
           assertArrayEquals(golden.ids(), ids, golden.text());
         } else {
           int kept = golden.ids().length - 1;
-          assertArrayEquals(Arrays.copyOf(golden.ids(), kept), Arrays.copyOf(ids, kept), golden.text());
+          assertArrayEquals(
+              Arrays.copyOf(golden.ids(), kept), Arrays.copyOf(ids, kept), golden.text());
         }
-        worst = Math.max(worst, check(golden.text(), golden.embedding(), RealModels.widen(vectors[i])));
+        worst =
+            Math.max(worst, check(golden.text(), golden.embedding(), RealModels.widen(vectors[i])));
       }
       System.out.printf(
-          "MiniLM on %s: %d texts, largest difference from float64 %.2e%n", subject, texts.size(), worst);
+          "MiniLM on %s: %d texts, largest difference from float64 %.2e%n",
+          subject, texts.size(), worst);
     }
   }
 
@@ -143,10 +146,12 @@ class MiniLmTest {
     String directory = System.getProperty("espalier.minilm.safetensors");
     if (directory == null) {
       Shared.skip(
-          "no safetensors of all-MiniLM-L6-v2; name their directory with -Despalier.minilm.safetensors=DIR");
+          "no safetensors of all-MiniLM-L6-v2; name their directory with"
+              + " -Despalier.minilm.safetensors=DIR");
     }
     List<String> texts =
-        List.of("", "The weather is lovely today.", "He drove to the stadium.", "word ".repeat(250));
+        List.of(
+            "", "The weather is lovely today.", "He drove to the stadium.", "word ".repeat(250));
     Subject best = new Subject("cpu", Optional.of(InstructionSet.best()));
     EmbedOptions options =
         EmbedOptions.DEFAULT.withPooling(Pooling.MEAN).withNormalize(true).withMaxLength(256);

@@ -10,7 +10,10 @@ import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** Every op on every backend and instruction set: random cases, each element within its derived bound. */
+/**
+ * Every op on every backend and instruction set: random cases, each element within its derived
+ * bound.
+ */
 class OpParityTest {
   private static final long SEED = Long.getLong("espalier.seed", 20_000);
 
@@ -40,7 +43,8 @@ class OpParityTest {
         }
       }
       System.out.printf(
-          "%-23s on %-15s %4d comparisons, largest error / bound %.3f%n", op().label(), subject, comparisons, worst);
+          "%-23s on %-15s %4d comparisons, largest error / bound %.3f%n",
+          op().label(), subject, comparisons, worst);
       assertFalse(comparisons < cases(), "only " + comparisons + " comparisons");
       assertEquals(List.of(), violations);
     }

@@ -25,7 +25,8 @@ class PublishedValuesTest {
   private static final Subject BEST = new Subject("cpu", Optional.of(InstructionSet.best()));
 
   private static JsonNode published(String section) {
-    return RealModels.json(Shared.besideRepository("data/vectors/expected_outputs.json")).get(section);
+    return RealModels.json(Shared.besideRepository("data/vectors/expected_outputs.json"))
+        .get(section);
   }
 
   /** LangChain4j's tests allow 1 % in fp32. */
@@ -35,7 +36,8 @@ class PublishedValuesTest {
     for (JsonNode entry : published("embeddings_L2_normalised")) {
       String name = entry.get("model").asText().toLowerCase(Locale.ROOT);
       if (!shortNames().contains(name)) {
-        System.err.println("SKIPPED: published embeddings of " + name + ", which has no short name");
+        System.err.println(
+            "SKIPPED: published embeddings of " + name + ", which has no short name");
         continue;
       }
       try (Model model = RealModels.load(name, BEST)) {
@@ -47,7 +49,10 @@ class PublishedValuesTest {
         for (Map.Entry<String, Double> e : at.entrySet()) {
           float value = vector[Integer.parseInt(e.getKey())];
           assertEquals(
-              e.getValue(), value, 0.01 * Math.abs(e.getValue()), () -> name + " [" + e.getKey() + "]");
+              e.getValue(),
+              value,
+              0.01 * Math.abs(e.getValue()),
+              () -> name + " [" + e.getKey() + "]");
           largest = Math.max(largest, Math.abs(value - e.getValue()));
           compared++;
         }
@@ -113,7 +118,10 @@ class PublishedValuesTest {
     return Models.known().stream().map(ModelResolver.Known::name).toList();
   }
 
-  /** The cells of one line of comma-separated values; quoted cells may hold commas and doubled quotes. */
+  /**
+   * The cells of one line of comma-separated values; quoted cells may hold commas and doubled
+   * quotes.
+   */
   private static List<String> csv(String line) {
     List<String> cells = new ArrayList<>();
     StringBuilder cell = new StringBuilder();

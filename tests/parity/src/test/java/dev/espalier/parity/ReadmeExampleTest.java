@@ -23,7 +23,8 @@ class ReadmeExampleTest {
     // README begins
     try (Model model = Model.load("all-minilm-l6-v2")) {
       TextEmbedder embedder = new TextEmbedder(model);
-      float[][] v = embedder.embed(List.of("The weather is lovely today.", "It's so sunny outside!"));
+      float[][] v =
+          embedder.embed(List.of("The weather is lovely today.", "It's so sunny outside!"));
       float cosine = 0;
       for (int i = 0; i < embedder.dimensions(); i++) {
         cosine += v[0][i] * v[1][i]; // the vectors of this model have length 1

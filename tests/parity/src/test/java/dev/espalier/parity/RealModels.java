@@ -22,7 +22,9 @@ final class RealModels {
 
   private RealModels() {}
 
-  /** Loads a model; skips the test where neither the local Maven repository nor the network has it. */
+  /**
+   * Loads a model; skips the test where neither the local Maven repository nor the network has it.
+   */
   static Model load(String name, Subject subject) {
     subject.open(1).close();
     ModelOptions options = ModelOptions.DEFAULT.withBackend(subject.backend()).withThreads(2);
@@ -69,7 +71,8 @@ final class RealModels {
 
   static List<Golden> goldens() {
     List<Golden> goldens = new ArrayList<>();
-    for (String line : Shared.lines(Shared.besideRepository("golden-text/minilm-embeddings.jsonl"))) {
+    for (String line :
+        Shared.lines(Shared.besideRepository("golden-text/minilm-embeddings.jsonl"))) {
       JsonNode node = json(line);
       int[] ids = new int[node.get("ids").size()];
       for (int i = 0; i < ids.length; i++) {
@@ -104,7 +107,10 @@ final class RealModels {
     return ab / Math.sqrt(aa * bb);
   }
 
-  /** The largest difference of two vectors; NaN if one holds a NaN, infinite if their lengths differ. */
+  /**
+   * The largest difference of two vectors; NaN if one holds a NaN, infinite if their lengths
+   * differ.
+   */
   static double largestDifference(double[] a, double[] b) {
     if (a.length != b.length) {
       return Double.POSITIVE_INFINITY;

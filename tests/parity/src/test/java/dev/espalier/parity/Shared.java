@@ -8,7 +8,10 @@ import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Assumptions;
 
-/** Test data: small fixtures of the repository, and larger ones that lie beside the checkout where they are at hand. */
+/**
+ * Test data: small fixtures of the repository, and larger ones that lie beside the checkout where
+ * they are at hand.
+ */
 final class Shared {
   private static final Path ROOT = Path.of(System.getProperty("espalier.root", "../.."));
 

@@ -16,8 +16,9 @@ import java.util.Set;
 import java.util.stream.Stream;
 
 /**
- * A backend to test: java, or cpu with one instruction set, or cuda. One that is missing skips its tests, aloud; {@code
- * -Despalier.requireBackend=cpu} makes that a failure, for cpu's instruction sets where the processor has them.
+ * A backend to test: java, or cpu with one instruction set, or cuda. One that is missing skips its
+ * tests, aloud; {@code -Despalier.requireBackend=cpu} makes that a failure, for cpu's instruction
+ * sets where the processor has them.
  *
  * @param backend its name
  * @param isa for cpu
@@ -58,7 +59,8 @@ record Subject(String backend, Optional<InstructionSet> isa) {
         }
         yield isa.orElseThrow().isAvailable()
             ? Optional.empty()
-            : Optional.of("neither run nor tested here: this machine or build lacks " + isa.get().label());
+            : Optional.of(
+                "neither run nor tested here: this machine or build lacks " + isa.get().label());
       }
       default -> Optional.of("there is no " + backend + " backend in this build");
     };
