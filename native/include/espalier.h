@@ -84,8 +84,8 @@ ESP_API esp_status esp_measure_peak_f32(int32_t isa, int32_t threads, int32_t mi
 // ---- backends and memory -------------------------------------------------------------------------------------------
 
 // A CPU backend with `threads` >= 1 threads in all (callers included: a pool of threads-1 workers helps whoever calls).
-// At most `threads` threads work at any time, however many callers there are: calls beyond that run on their caller alone.
-// ESP_UNSUPPORTED if esp_isa_available(isa) is 0.
+// At most `threads` threads work at any time, however many callers there are: calls beyond that run on their caller
+// alone. ESP_UNSUPPORTED if esp_isa_available(isa) is 0.
 ESP_API esp_status esp_backend_create(int32_t isa, int32_t threads, esp_backend** out);
 ESP_API void esp_backend_destroy(esp_backend* backend);
 

@@ -137,8 +137,8 @@ void esp_free(esp_backend*, void* memory) { espalier::release(memory); }
 esp_status esp_weight_create(esp_backend* backend, int32_t n, int32_t k, int32_t dtype, esp_weight** out) {
   return guard([&] {
     if (n < 0 || k < 0) {
-      throw Error(ESP_INVALID_ARGUMENT, "weight is [" + std::to_string(n) + ", " + std::to_string(k) +
-                                            "], expected no negative number");
+      throw Error(ESP_INVALID_ARGUMENT,
+                  "weight is [" + std::to_string(n) + ", " + std::to_string(k) + "], expected no negative number");
     }
     if (dtype != ESP_F32) {
       throw Error(ESP_UNSUPPORTED, "weight dtype " + std::to_string(dtype) + " is not supported, only 0 (f32) is");
