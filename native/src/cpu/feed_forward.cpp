@@ -14,8 +14,8 @@ namespace ESP_ISA_NS {
 namespace {
 
 constexpr int64_t kBlockTiles = ESP_ISA >= 2 ? 10 : 16;  // tiles of a row block at most
-constexpr int64_t kFewTiles = 3;                        // tiles per thread up to which the intermediate is shared
-constexpr int64_t kStretch = round_up(384, kPanel);     // columns of the intermediate at a time
+constexpr int64_t kFewTiles = 3;                         // tiles per thread up to which the intermediate is shared
+constexpr int64_t kStretch = round_up(384, kPanel);      // columns of the intermediate at a time
 
 constexpr int64_t kFloat = sizeof(float);
 

@@ -77,7 +77,7 @@ void pack_weight(const Weight& weight, int32_t first, int32_t count, const float
 namespace {
 
 constexpr int64_t kBlockTiles = ESP_ISA >= 2 ? 12 : 16;  // tiles of a row block at most
-constexpr int64_t kDepth = 512;                         // columns of x packed at a time at most
+constexpr int64_t kDepth = 512;                          // columns of x packed at a time at most
 
 // Brings a part of x that will be packed later into the second-level cache, a few lines at a time between two tiles.
 class Ahead {
