@@ -114,7 +114,8 @@ ESP_API void esp_free(esp_backend* backend, void* memory);
 // exact in int32 (k up to 65,536). A row of activations with a NaN or an infinity is ESP_INVALID_ARGUMENT, the text
 // naming the row, and y is void.
 
-// An empty linear layer with weight [n,k] and bias [n], both zeros at first. n, k >= 1.
+// An empty linear layer with weight [n,k] and bias [n], both zeros at first. n, k >= 0: where all heads of a layer are
+// gone, k is 0 and every row of y is the bias. esp_feed_forward wants weights with n, k >= 1.
 ESP_API esp_status esp_weight_create(esp_backend* backend, int32_t n, int32_t k, int32_t dtype, esp_weight** out);
 ESP_API void esp_weight_destroy(esp_weight* weight);
 

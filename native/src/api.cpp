@@ -222,9 +222,9 @@ void esp_free(esp_backend*, void* memory) { espalier::release(memory); }
 
 esp_status esp_weight_create(esp_backend* backend, int32_t n, int32_t k, int32_t dtype, esp_weight** out) {
   return guard([&] {
-    if (n < 1 || k < 1) {
-      throw Error(ESP_INVALID_ARGUMENT, "weight is [" + std::to_string(n) + ", " + std::to_string(k) +
-                                            "], expected at least one row and one column");
+    if (n < 0 || k < 0) {
+      throw Error(ESP_INVALID_ARGUMENT,
+                  "weight is [" + std::to_string(n) + ", " + std::to_string(k) + "], expected no negative number");
     }
     if (dtype != ESP_F32 && dtype != ESP_I8) {
       throw Error(ESP_UNSUPPORTED,

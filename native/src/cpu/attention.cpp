@@ -15,6 +15,7 @@ namespace ESP_ISA_NS {
 namespace {
 
 constexpr int64_t kSmallTask = 1 << 16;  // multiply-adds below which heads of a sequence share a task
+constexpr int64_t kFetched = 64;         // longest sequence whose next head is fetched ahead
 constexpr int64_t kQueryTiles = 8;       // query tiles of a task at least, where a head is cut
 
 struct Unit {
@@ -101,6 +102,7 @@ void attention(Call& call, const float* qkv, int64_t qkv_pitch, int64_t sequence
       const HeadWork work(layout, memory, head, qkv + first * qkv_pitch, qkv_pitch, length, mask);
       work.pack_keys();
       work.pack_values();
+      if (length <= kFetched && h + 1 < heads.count) work.fetch(heads.heads[h + 1]);
       const QueryTiles queries(length);
       for (int64_t t = unit.part * queries.tiles / unit.parts; t < (unit.part + 1) * queries.tiles / unit.parts; ++t) {
         const int64_t row = queries.begin(t);

@@ -99,6 +99,19 @@ struct HeadWork {
     inverse = base + layout.inverse;
   }
 
+  // Brings the rows of another head of this sequence into the first-level cache: they are short and far apart, and no
+  // processor sees them coming.
+  void fetch(const Head& other) const {
+    for (int64_t j = 0; j < length; ++j) {
+      const float* row = qkv + j * pitch;
+      for (int64_t c = 0; c < other.qk_width; c += 16) {
+        __builtin_prefetch(row + other.query + c);
+        __builtin_prefetch(row + other.key + c);
+      }
+      for (int64_t c = 0; c < other.v_width; c += 16) __builtin_prefetch(row + other.value + c);
+    }
+  }
+
   // Keys as panels [qk_width][kPanel] of kPanel keys each, zeros beyond the last.
   void pack_keys() const {
     const int64_t width = head.qk_width;
@@ -108,6 +121,10 @@ struct HeadWork {
       for (int64_t d = 0; d < width; d += kLanes) {
         const int64_t columns = least(kLanes, width - d);
         Vector square[kLanes];
+        if (j >= length) {
+          for (int64_t i = 0; i < columns; ++i) store(panel + (d + i) * kPanel, splat(0.0f));
+          continue;
+        }
         if (columns == kLanes && j + kLanes <= length) {
 #pragma GCC unroll 16
           for (int i = 0; i < kLanes; ++i) square[i] = load(source + (j + i) * pitch + d);

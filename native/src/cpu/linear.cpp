@@ -1,5 +1,5 @@
 // y[t,n] = sum_k x[t,k] * w[n,k] + b[n]
-// x [rows,K], y [rows,N] f32 row-major with pitches   w packed in panels [panels][K][kPanel]   any rows >= 0, N, K >= 1
+// x [rows,K], y [rows,N] f32 row-major with pitches   w packed in panels [panels][K][kPanel]   any rows, N, K >= 0
 // blocks of rows x groups of panels, claimed in order; a block's rows are packed once for each stretch of K that stays
 // in the second-level cache, its sums wait in y between two stretches
 // one chain of fused multiply-adds over k from 0, then + b        twin: kernels/linear.cu
@@ -105,9 +105,13 @@ class Ahead {
 
 void linear(Call& call, const float* x, int64_t x_pitch, int64_t rows, const Weight& weight, float* y,
             int64_t y_pitch) {
-  if (rows == 0) return;
-  const int64_t threads = pool_threads(call);
   const int64_t k = weight.k;
+  if (rows == 0 || weight.n == 0) return;
+  if (k == 0) {
+    for (int64_t t = 0; t < rows; ++t) __builtin_memcpy(y + t * y_pitch, weight.bias, weight.n * sizeof(float));
+    return;
+  }
+  const int64_t threads = pool_threads(call);
   const int64_t stretches = ceil_div(k, kDepth);
   const int64_t depth = round_up(ceil_div(k, stretches), kChunk);
 

@@ -125,8 +125,7 @@ final class DemoCommand implements Callable<Integer> {
     String start =
         Double.isNaN(firstVector)
             ? ""
-            : String.format(
-                Locale.ROOT, ", first vector %.2f s after the process began", firstVector);
+            : String.format(Locale.ROOT, ", first vector %.2f s after the start", firstVector);
     return String.format(
         Locale.ROOT, "%n%s on %s: %,.0f tokens/s%s%n", MODEL, model.backend(), speed, start);
   }

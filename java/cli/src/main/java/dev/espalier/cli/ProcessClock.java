@@ -3,7 +3,9 @@ package dev.espalier.cli;
 import java.nio.file.Path;
 import java.util.List;
 
-/** Time since the process began, its launcher included where that became the process. */
+/**
+ * Time since the program was started, its launcher included, but not what the launcher built first.
+ */
 final class ProcessClock {
   /**
    * Linux counts a process's start in these for every program, whatever the kernel's own tick is.
@@ -17,6 +19,20 @@ final class ProcessClock {
 
   /** Seconds, to about 20 ms; not a number where the system does not tell. */
   static double secondsSinceStart() {
+    String started = System.getProperty(STARTED, "");
+    return started.isEmpty() ? ofProcess() : since(started);
+  }
+
+  private static double since(String started) {
+    try {
+      double seconds = System.currentTimeMillis() / 1000.0 - Double.parseDouble(started);
+      return seconds >= 0 ? seconds : Double.NaN;
+    } catch (NumberFormatException e) {
+      return Double.NaN;
+    }
+  }
+
+  private static double ofProcess() {
     List<String> uptime = Machine.lines(Path.of("/proc/uptime"));
     List<String> stat = Machine.lines(Path.of("/proc/self/stat"));
     try {

@@ -25,7 +25,7 @@ final class NativePacker {
     Packed w = create(outputs, inputs, DType.F32, Espalier.ESP_F32);
     int chunk = chunkRows(inputs, outputs);
     try (NativeHandle staging =
-        backend.allocate("staging", 4L * Math.max(chunk * inputs, outputs))) {
+        backend.allocate("staging", 4L * Math.max(1, Math.max(chunk * inputs, outputs)))) {
       long at = staging.address();
       copyRows(
           weight,
@@ -174,7 +174,7 @@ final class NativePacker {
   }
 
   private static int chunkRows(int columns, int rows) {
-    return Math.min(rows, Math.max(1, CHUNK_ELEMENTS / columns));
+    return Math.min(rows, Math.max(1, CHUNK_ELEMENTS / Math.max(1, columns)));
   }
 
   /** Takes rows that were read. */

@@ -143,14 +143,7 @@ public final class NativeLibrary {
     List<Entry> entries = new ArrayList<>();
     try (InputStream in = NativeLibrary.class.getResourceAsStream(resource)) {
       if (in == null) {
-        throw new BackendUnavailableException(
-            "no native library for this platform, "
-                + platform()
-                + ": there are libraries for "
-                + PLATFORMS
-                + " (resource "
-                + resource
-                + " is missing); the java backend runs everywhere");
+        throw new BackendUnavailableException(noLibrary(resource));
       }
       BufferedReader reader =
           new BufferedReader(new InputStreamReader(in, StandardCharsets.US_ASCII));
@@ -164,6 +157,17 @@ public final class NativeLibrary {
     } catch (IOException e) {
       throw new BackendUnavailableException("cannot read " + resource + ": " + e, e);
     }
+  }
+
+  private static String noLibrary(String resource) {
+    String reason =
+        platform().equals(PLATFORMS)
+            ? "this build has no native library: it was made with -Dnative.skip"
+            : "no native library for this platform, "
+                + platform()
+                + ": there are libraries for "
+                + PLATFORMS;
+    return reason + " (resource " + resource + " is missing); the java backend runs everywhere";
   }
 
   private static List<Path> unpack(List<Entry> index) {

@@ -1,8 +1,8 @@
 package dev.espalier.text;
 
 import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.espalier.ModelFormatException;
@@ -19,11 +19,15 @@ final class JsonFile {
    */
   private static final ObjectMapper MAPPER =
       new ObjectMapper(
-              JsonFactory.builder()
-                  .disable(JsonFactory.Feature.CANONICALIZE_FIELD_NAMES)
-                  .disable(JsonFactory.Feature.INTERN_FIELD_NAMES)
-                  .build())
-          .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS);
+          JsonFactory.builder()
+              .disable(JsonFactory.Feature.CANONICALIZE_FIELD_NAMES)
+              .disable(JsonFactory.Feature.INTERN_FIELD_NAMES)
+              .build());
+
+  /** Takes the value that a parser stands on, to its end. */
+  interface Value {
+    JsonNode read(JsonParser parser) throws IOException;
+  }
 
   private final String name;
   private final JsonNode root;
@@ -37,18 +41,34 @@ final class JsonFile {
    * @throws ModelFormatException if the bytes are not one JSON object
    */
   static JsonFile parse(String name, byte[] bytes) {
-    JsonNode root;
-    try {
-      root = MAPPER.readTree(bytes);
+    return parse(name, bytes, JsonFile::tree);
+  }
+
+  /** As {@link #parse(String, byte[])}, where {@code root} makes the tree. */
+  static JsonFile parse(String name, byte[] bytes, Value root) {
+    JsonNode node = null;
+    try (JsonParser parser = MAPPER.createParser(bytes)) {
+      if (parser.nextToken() != null) {
+        node = root.read(parser);
+        if (parser.nextToken() != null) {
+          throw new ModelFormatException(
+              name + ": not JSON: there is more behind the end of its value");
+        }
+      }
     } catch (JsonProcessingException e) {
       throw new ModelFormatException(name + ": not JSON: " + e.getOriginalMessage(), e);
     } catch (IOException e) {
       throw new ModelFormatException(name + ": cannot be read: " + e.getMessage(), e);
     }
-    if (root == null || !root.isObject()) {
+    if (node == null || !node.isObject()) {
       throw new ModelFormatException(name + ": not a JSON object");
     }
-    return new JsonFile(name, root);
+    return new JsonFile(name, node);
+  }
+
+  /** The value that the parser stands on as a tree. */
+  static JsonNode tree(JsonParser parser) throws IOException {
+    return MAPPER.readTree(parser);
   }
 
   String name() {

@@ -1,8 +1,13 @@
 package dev.espalier.text;
 
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.espalier.ModelFormatException;
 import dev.espalier.UnsupportedModelException;
+import java.io.IOException;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -17,19 +22,77 @@ import java.util.Map;
 final class TokenizerJson {
   private static final int LONGEST_WORD = 1_000_000;
 
+  /** Bytes of a vocabulary's entry, about; only speed depends on it. */
+  private static final int BYTES_PER_TOKEN = 16;
+
   private final JsonFile file;
   private final JsonNode root;
 
-  private TokenizerJson(JsonFile file) {
-    this.file = file;
+  /** The vocabulary's ids, which are not in the tree. */
+  private final Map<String, Integer> ids;
+
+  private TokenizerJson(String name, byte[] bytes) {
+    this.ids = new HashMap<>(bytes.length / BYTES_PER_TOKEN);
+    this.file = JsonFile.parse(name, bytes, this::tree);
     this.root = file.root();
   }
 
   /**
+   * @param name of the file, for messages
    * @param names names of special tokens, from tokenizer_config.json or BERT's own
    */
-  static TokenizerSpec read(JsonFile file, TokenizerSpec.SpecialNames names, int modelMaxLength) {
-    return new TokenizerJson(file).spec(names, modelMaxLength);
+  static TokenizerSpec read(
+      String name, byte[] bytes, TokenizerSpec.SpecialNames names, int modelMaxLength) {
+    return new TokenizerJson(name, bytes).spec(names, modelMaxLength);
+  }
+
+  /**
+   * The file as a tree but for the vocabulary: tens of thousands of nodes take longer to make than
+   * all the rest of a model takes to load.
+   */
+  private JsonNode tree(JsonParser file) throws IOException {
+    return object(
+        file,
+        (field, parser) ->
+            field.equals("model") ? object(parser, this::modelField) : JsonFile.tree(parser));
+  }
+
+  private interface Field {
+    JsonNode read(String name, JsonParser parser) throws IOException;
+  }
+
+  private static JsonNode object(JsonParser parser, Field field) throws IOException {
+    if (parser.currentToken() != JsonToken.START_OBJECT) {
+      return JsonFile.tree(parser);
+    }
+    ObjectNode node = JsonNodeFactory.instance.objectNode();
+    while (parser.nextToken() == JsonToken.FIELD_NAME) {
+      String name = parser.currentName();
+      parser.nextToken();
+      node.set(name, field.read(name, parser));
+    }
+    return node;
+  }
+
+  /** Of the vocabulary, only what is no id stays in the tree, to be refused in its turn. */
+  private JsonNode modelField(String name, JsonParser parser) throws IOException {
+    if (!name.equals("vocab") || parser.currentToken() != JsonToken.START_OBJECT) {
+      return JsonFile.tree(parser);
+    }
+    ObjectNode others = JsonNodeFactory.instance.objectNode();
+    ids.clear();
+    while (parser.nextToken() == JsonToken.FIELD_NAME) {
+      String token = parser.currentName();
+      boolean isInt =
+          parser.nextToken() == JsonToken.VALUE_NUMBER_INT
+              && parser.getNumberType() == JsonParser.NumberType.INT;
+      if (isInt && parser.getIntValue() >= 0) {
+        ids.put(token, parser.getIntValue());
+      } else {
+        others.set(token, JsonFile.tree(parser));
+      }
+    }
+    return others;
   }
 
   private TokenizerSpec spec(TokenizerSpec.SpecialNames names, int modelMaxLength) {
@@ -40,8 +103,7 @@ final class TokenizerJson {
     if (JsonFile.has(model, "type") && !file.text(model, "model.", "type").equals("WordPiece")) {
       throw unsupported("model.type", file.text(model, "model.", "type"), "WordPiece");
     }
-    Map<String, Integer> ids = vocabulary(model);
-    Vocabulary vocabulary = Vocabulary.of(ids, file.name() + ": model.vocab");
+    Vocabulary vocabulary = vocabulary(model);
     String unknown = file.text(model, "model.", "unk_token");
     if (vocabulary.idOf(unknown) < 0) {
       throw new ModelFormatException(
@@ -76,19 +138,11 @@ final class TokenizerJson {
         modelMaxLength);
   }
 
-  private Map<String, Integer> vocabulary(JsonNode model) {
-    JsonNode vocab = file.object(model, "model.", "vocab");
-    Map<String, Integer> ids = new HashMap<>(vocab.size() * 2);
-    for (Map.Entry<String, JsonNode> entry : vocab.properties()) {
-      JsonNode id = entry.getValue();
-      // The path is a string per token, so it is made only where it is needed.
-      ids.put(
-          entry.getKey(),
-          id.isInt() && id.intValue() >= 0
-              ? id.intValue()
-              : file.number(id, "model.vocab." + entry.getKey()));
+  private Vocabulary vocabulary(JsonNode model) {
+    for (Map.Entry<String, JsonNode> other : file.object(model, "model.", "vocab").properties()) {
+      file.number(other.getValue(), "model.vocab." + other.getKey());
     }
-    return ids;
+    return Vocabulary.of(ids, file.name() + ": model.vocab");
   }
 
   private Normalization normalization() {

@@ -54,13 +54,15 @@ public final class Vocabulary {
   }
 
   private static boolean isUnicode(String token) {
-    int i = 0;
-    while (i < token.length()) {
-      int c = token.codePointAt(i);
-      if (c >= Character.MIN_SURROGATE && c <= Character.MAX_SURROGATE) {
-        return false;
+    for (int i = 0; i < token.length(); i++) {
+      // Rare, so that the usual token costs one comparison a character.
+      if (Character.isSurrogate(token.charAt(i))) {
+        int c = token.codePointAt(i);
+        if (c < Character.MIN_SUPPLEMENTARY_CODE_POINT) {
+          return false;
+        }
+        i++;
       }
-      i += Character.charCount(c);
     }
     return true;
   }

@@ -68,8 +68,9 @@ public final class WordPieceTokenizer {
                 .orElse(null));
     if (files.tokenizerJson().isPresent()) {
       String name = place + "tokenizer.json";
-      JsonFile file = JsonFile.parse(name, files.tokenizerJson().get());
-      TokenizerSpec spec = TokenizerJson.read(file, settings.names(), settings.modelMaxLength());
+      TokenizerSpec spec =
+          TokenizerJson.read(
+              name, files.tokenizerJson().get(), settings.names(), settings.modelMaxLength());
       settings.checkAgainst(spec.normalization(), name);
       return new WordPieceTokenizer(spec);
     }

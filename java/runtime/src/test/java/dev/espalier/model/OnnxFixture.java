@@ -11,7 +11,7 @@ import java.util.Random;
  * Writes a small BERT as ONNX in one of the ways exporters do, and knows which weights must be
  * found in it. Pieces can be replaced, to see each refused.
  */
-final class OnnxFixture {
+public final class OnnxFixture {
   static final int HIDDEN = 6;
   static final int HEADS = 2;
   static final int WIDTH = 3;
@@ -34,7 +34,7 @@ final class OnnxFixture {
   /**
    * @param changes what to write differently: see the uses of {@link #is}
    */
-  OnnxFixture(boolean modern, Map<String, String> changes) {
+  public OnnxFixture(boolean modern, Map<String, String> changes) {
     this.modern = modern;
     this.changes.putAll(changes);
   }
@@ -47,7 +47,7 @@ final class OnnxFixture {
     return changes.getOrDefault(change, usual);
   }
 
-  byte[] bytes(int layers) {
+  public byte[] bytes(int layers) {
     out.input("input_ids", "attention_mask");
     out.floats("two", List.of(), 2f).floats("one", List.of(), 1f).floats("half", List.of(), 0.5f);
     out.floats("big", List.of(), -3e38f).floats("root2", List.of(), (float) Math.sqrt(2));

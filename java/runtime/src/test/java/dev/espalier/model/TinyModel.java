@@ -11,8 +11,8 @@ import java.util.TreeMap;
 import java.util.function.UnaryOperator;
 
 /** Writes the smallest model directories there are, whole or spoilt. */
-final class TinyModel {
-  static final String CONFIG =
+public final class TinyModel {
+  public static final String CONFIG =
       """
       {"architectures": ["BertModel"], "model_type": "bert", "hidden_size": 4, "num_attention_heads": 2,
        "num_hidden_layers": 2, "intermediate_size": 6, "vocab_size": 5, "max_position_embeddings": 8,
@@ -38,7 +38,8 @@ final class TinyModel {
    * A directory with {@code config} and the tensors that {@link #CONFIG} asks for, in order of
    * name.
    */
-  static Path write(Path directory, String config, UnaryOperator<Map<String, List<Integer>>> spoil)
+  public static Path write(
+      Path directory, String config, UnaryOperator<Map<String, List<Integer>>> spoil)
       throws IOException {
     Files.createDirectories(directory);
     Files.writeString(directory.resolve("config.json"), CONFIG);

@@ -87,6 +87,22 @@ class TokenizerFilesTest {
   }
 
   @Test
+  void whatStandsTwiceCountsTheSecondTimeAndNothingMayFollow() {
+    String twice = GOOD.replace("\"vocab\": {", "\"vocab\": {\"gone\": 9}, \"vocab\": {\"a\": 7, ");
+    WordPieceTokenizer t = WordPieceTokenizer.load(files(twice, null, null));
+    assertEquals(3, t.idOf("a"));
+    assertEquals(-1, t.idOf("gone"));
+    for (String more : List.of("{}", "x", "]")) {
+      ModelFormatException e =
+          assertThrows(
+              ModelFormatException.class,
+              () -> WordPieceTokenizer.load(files(GOOD + more, null, null)),
+              more);
+      assertTrue(e.getMessage().contains("tokenizer.json: not JSON"), e.getMessage());
+    }
+  }
+
+  @Test
   void emptyNormalizedPatternsAreRefused() {
     String json =
         GOOD.replace("\"content\": \"[CLS]\"", "\"content\": \"\\u0301\"")
