@@ -8,6 +8,12 @@ import java.util.List;
  */
 final class ProcessClock {
   /**
+   * Seconds since 1970 when the launcher was started, or had built; without it, the process's start
+   * counts.
+   */
+  private static final String STARTED = "espalier.started";
+
+  /**
    * Linux counts a process's start in these for every program, whatever the kernel's own tick is.
    */
   private static final double TICKS_PER_SECOND = 100;
