@@ -38,6 +38,7 @@ namespace {
 
 constexpr int64_t kBlockTiles = 8;  // tiles of a row block at most
 constexpr int64_t kAlone = 16384;   // values up to which the caller quantizes alone
+constexpr int64_t kPanelBytes = 512 << 10;
 
 }  // namespace
 
@@ -50,6 +51,8 @@ int64_t linear_int8(Call& call, const float* x, int64_t x_pitch, int64_t rows, c
   const int64_t tiles = ceil_div(rows, kRows);
   int64_t blocks = ceil_div(tiles, kBlockTiles);
   if (blocks > 1) blocks = least(round_up(blocks, threads), tiles);
+  // Panels that stay in the second-level cache while the tiles of a block pass, each writing long stretches of its rows.
+  const int64_t together = most(1, kPanelBytes / panel_bytes_int8(w.k));
   FirstBadRow bad;
   const auto quantize = [&](const CodeRows& codes, int64_t at, int64_t row) {
     if (!codes.quantize(at, {x + row * x_pitch, k, k, k})) bad.note(row);
@@ -57,10 +60,14 @@ int64_t linear_int8(Call& call, const float* x, int64_t x_pitch, int64_t rows, c
   const auto multiply = [&](const CodeRows& codes, int64_t first_code, int64_t first_row, int64_t last_row,
                             int64_t first_panel, int64_t last_panel) {
     const Tiles cut(last_row - first_row);
-    for (int64_t p = first_panel; p < last_panel; ++p) {
+    for (int64_t group = first_panel; group < last_panel; group += together) {
+      const int64_t end = least(group + together, last_panel);
       for (int64_t t = 0; t < cut.tiles; ++t) {
-        multiply_panel(codes, first_code + cut.begin(t), cut.height(t), w, p,
-                       y + (first_row + cut.begin(t)) * y_pitch + p * kPanel, y_pitch, least(kPanel, w.n - p * kPanel));
+        for (int64_t p = group; p < end; ++p) {
+          multiply_panel(codes, first_code + cut.begin(t), cut.height(t), w, p,
+                         y + (first_row + cut.begin(t)) * y_pitch + p * kPanel, y_pitch,
+                         least(kPanel, w.n - p * kPanel));
+        }
       }
     }
   };
