@@ -1,6 +1,7 @@
 package dev.espalier.parity;
 
 import dev.espalier.backend.Backend;
+import dev.espalier.backend.CodeSource;
 import dev.espalier.backend.FeedForward;
 import dev.espalier.backend.JavaBackend;
 import dev.espalier.backend.RowSource;
@@ -14,6 +15,7 @@ import dev.espalier.tensor.Heads;
 import dev.espalier.tensor.LayerNorm;
 import dev.espalier.tensor.Linear;
 import dev.espalier.tensor.PackedBatch;
+import dev.espalier.tensor.QuantizedRows;
 import dev.espalier.tensor.Tensor;
 import java.util.function.Consumer;
 
@@ -59,6 +61,34 @@ final class FaultyBackend implements Backend {
   @Override
   public Linear linear(int outputs, int inputs, RowSource weight, float[] bias) {
     return sound.linear(outputs, inputs, weight, bias);
+  }
+
+  @Override
+  public Linear int8Linear(int outputs, int inputs, CodeSource weight, float[] bias) {
+    return sound.int8Linear(outputs, inputs, weight, bias);
+  }
+
+  @Override
+  public Embeddings int8Embeddings(
+      int vocabSize,
+      CodeSource word,
+      int typeVocabSize,
+      RowSource type,
+      int maxPositions,
+      RowSource position,
+      int columns) {
+    return sound.int8Embeddings(
+        vocabSize, word, typeVocabSize, type, maxPositions, position, columns);
+  }
+
+  @Override
+  public QuantizedRows quantize(Tensor x) {
+    return sound.quantize(x);
+  }
+
+  @Override
+  public int[] accumulators(byte[] codes, int rows, Linear w) {
+    return sound.accumulators(codes, rows, w);
   }
 
   @Override
