@@ -51,7 +51,8 @@ int64_t linear_int8(Call& call, const float* x, int64_t x_pitch, int64_t rows, c
   const int64_t tiles = ceil_div(rows, kRows);
   int64_t blocks = ceil_div(tiles, kBlockTiles);
   if (blocks > 1) blocks = least(round_up(blocks, threads), tiles);
-  // Panels that stay in the second-level cache while the tiles of a block pass, each writing long stretches of its rows.
+  // Panels that stay in the second-level cache while the tiles of a block pass, each writing long stretches of its
+  // rows.
   const int64_t together = most(1, kPanelBytes / panel_bytes_int8(w.k));
   FirstBadRow bad;
   const auto quantize = [&](const CodeRows& codes, int64_t at, int64_t row) {
