@@ -1,0 +1,298 @@
+package dev.espalier.compress;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.espalier.EspalierException;
+import dev.espalier.InvalidInputException;
+import dev.espalier.ModelFormatException;
+import dev.espalier.UnsupportedModelException;
+import dev.espalier.backend.JavaBackend;
+import dev.espalier.format.SafetensorsFile;
+import dev.espalier.format.TensorInfo;
+import dev.espalier.model.ModelSource;
+import dev.espalier.model.ModelWriter;
+import dev.espalier.model.Models;
+import dev.espalier.task.Model;
+import dev.espalier.task.ModelOptions;
+import dev.espalier.task.TextEmbedder;
+import dev.espalier.tensor.DType;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Set;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class QuantizerTest {
+  private static final List<String> TEXTS = List.of("a", "b c abc", "", "edcba a b c d e a b c d");
+  private static final String WEIGHT = "encoder.layer.1.intermediate.dense.weight";
+
+  @TempDir Path temp;
+
+  private static float[][] embed(ModelSource source, ModelOptions options) {
+    try (Model model = Model.load(source, options.withBackend("java"))) {
+      return new TextEmbedder(model).embed(TEXTS);
+    }
+  }
+
+  private Path quantized(String keep) {
+    Path directory = temp.resolve("int8");
+    try (ModelSource source = TinyModels.random(3)) {
+      Set<String> names =
+          keep.isEmpty() ? Set.of() : Int8Parts.named(source.config(), keep);
+      ModelWriter.write(Quantizer.int8(source, names), directory);
+    }
+    return directory;
+  }
+
+  @Test
+  void aWrittenDirectoryEmbedsAsTheModelQuantizedAtLoadBitForBit() {
+    Path directory = quantized("");
+    try (ModelSource source = TinyModels.random(3);
+        ModelSource read = Models.open(directory.toString())) {
+      float[][] atLoad = embed(source, ModelOptions.DEFAULT.withDtype(DType.I8));
+      assertArrayEquals(atLoad, embed(read, ModelOptions.DEFAULT));
+      assertArrayEquals(atLoad, embed(read, ModelOptions.DEFAULT.withDtype(DType.I8)));
+      float[][] whole = embed(source, ModelOptions.DEFAULT);
+      assertFalse(Arrays.deepEquals(whole, atLoad), "int8 gives what fp32 gives");
+      assertFalse(
+          Arrays.deepEquals(embed(read, ModelOptions.DEFAULT.withDtype(DType.F32)), atLoad));
+      assertEquals(source.config(), read.config());
+      assertEquals(source.embedding(), read.embedding());
+      assertEquals(source.parameters(), read.parameters());
+      assertArrayEquals(
+          source.tokenizer().orElseThrow().vocab().orElseThrow(),
+          read.tokenizer().orElseThrow().vocab().orElseThrow());
+    }
+  }
+
+  @Test
+  void partsThatAreKeptStayAsTheyAre() {
+    Path directory = quantized("embeddings,0,1.output");
+    try (ModelSource source = TinyModels.random(3);
+        ModelSource read = Models.open(directory.toString())) {
+      for (String name : read.weights().names()) {
+        TensorInfo info = read.weights().info(name);
+        boolean int8 =
+            name.matches(
+                "encoder\\.layer\\.1\\.(attention\\.self\\.[a-z]+|attention\\.output\\.dense|intermediate\\.dense)"
+                    + "\\.weight");
+        assertEquals(int8 ? DType.I8 : DType.F32, info.dtype(), name);
+        if (!int8 && source.weights().contains(name)) {
+          float[] a = new float[(int) info.elements()];
+          float[] b = a.clone();
+          source.weights().read(name, 0, a, 0, a.length);
+          read.weights().read(name, 0, b, 0, b.length);
+          assertArrayEquals(a, b, name);
+        }
+      }
+    }
+  }
+
+  @Test
+  void anInt8ModelIsWrittenAgainWithItsOwnIntegers() throws IOException {
+    Path first = quantized("1.qkv");
+    Path second = temp.resolve("again");
+    try (ModelSource source = Models.open(first.toString())) {
+      Set<String> keep = Int8Parts.named(source.config(), "1.qkv");
+      ModelWriter.write(Quantizer.int8(source, keep), second);
+    }
+    for (String file : List.of("model.safetensors", "config.json", "modules.json")) {
+      assertArrayEquals(
+          Files.readAllBytes(first.resolve(file)), Files.readAllBytes(second.resolve(file)), file);
+    }
+  }
+
+  @Test
+  void aModelWithoutInt8IsWrittenAsBert() throws IOException {
+    Path directory = temp.resolve("fp32");
+    try (ModelSource source = TinyModels.random(3)) {
+      ModelWriter.write(source, directory);
+      try (ModelSource read = Models.open(directory.toString())) {
+        assertArrayEquals(embed(source, ModelOptions.DEFAULT), embed(read, ModelOptions.DEFAULT));
+      }
+    }
+    String config = Files.readString(directory.resolve("config.json"));
+    assertTrue(config.contains("\"bert\"") && !config.contains("espalier"), config);
+  }
+
+  @Test
+  void smoothingChangesWhatIsQuantizedAndNothingElse() {
+    try (ModelSource source = TinyModels.random(3)) {
+      float[][] expected = embed(source, ModelOptions.DEFAULT);
+      for (double alpha : new double[] {0, 0.5, 1}) {
+        ModelSource smoothed = Smoothing.smooth(source, alpha, TEXTS, new JavaBackend());
+        float[][] found = embed(smoothed, ModelOptions.DEFAULT);
+        for (int i = 0; i < found.length; i++) {
+          assertArrayEquals(expected[i], found[i], 1e-5f, "alpha " + alpha);
+        }
+        float[] before = new float[12 * 12];
+        float[] after = before.clone();
+        source.weights().read("encoder.layer.0.attention.output.dense.weight", 0, before, 0, 144);
+        smoothed.weights().read("encoder.layer.0.attention.output.dense.weight", 0, after, 0, 144);
+        assertFalse(Arrays.equals(before, after), "alpha " + alpha);
+      }
+      assertThrows(
+          InvalidInputException.class,
+          () -> Smoothing.smooth(source, 1.5, TEXTS, new JavaBackend()));
+      assertThrows(
+          InvalidInputException.class,
+          () -> Smoothing.smooth(source, 0.5, List.of(), new JavaBackend()));
+    }
+    try (ModelSource int8 = Models.open(quantized("").toString())) {
+      assertThrows(
+          InvalidInputException.class,
+          () -> Smoothing.smooth(int8, 0.5, TEXTS, new JavaBackend()));
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"2", "0.value", "word", "", "0,", "output.1", "-1"})
+  void partsThatAModelHasNotAreRefused(String list) {
+    try (ModelSource source = TinyModels.random(3)) {
+      InvalidInputException e =
+          assertThrows(
+              InvalidInputException.class, () -> Int8Parts.named(source.config(), list));
+      assertTrue(e.getMessage().contains("2 layers"), e.getMessage());
+    }
+  }
+
+  @Test
+  void nothingIsOverwrittenAndNothingLeftBehind() throws IOException {
+    Path taken = Files.createDirectory(temp.resolve("taken"));
+    Files.writeString(taken.resolve("precious"), "x");
+    Path file = Files.writeString(temp.resolve("file"), "x");
+    try (ModelSource source = TinyModels.random(3)) {
+      for (Path out : List.of(taken, file)) {
+        assertThrows(InvalidInputException.class, () -> ModelWriter.write(source, out));
+      }
+      Path empty = Files.createDirectory(temp.resolve("empty"));
+      ModelWriter.write(source, empty);
+      assertTrue(Files.exists(empty.resolve("model.safetensors")));
+      ModelSource broken = Models.open(quantized("").toString());
+      broken.close();
+      assertThrows(EspalierException.class, () -> ModelWriter.write(broken, temp.resolve("broken")));
+    }
+    try (Stream<Path> left = Files.list(temp)) {
+      assertEquals(
+          Set.of("taken", "file", "empty", "int8"),
+          Set.copyOf(left.map(p -> p.getFileName().toString()).toList()));
+    }
+  }
+
+  static Stream<Arguments> configs() {
+    return Stream.of(
+        Arguments.of("\"format\" : 1", "\"format\" : 2", "format 2"),
+        Arguments.of("\"format\" : 1", "\"format\" : \"1\"", "format"),
+        Arguments.of("\"format\" : 1,", "", "format"),
+        Arguments.of("\"format\" : 1", "\"format\" : 1, \"mask\" : 3", "mask"),
+        Arguments.of("\"int8\"", "\"int4\"", "int4"),
+        Arguments.of("w8-per-row-a8-per-token", "w8a16", "w8a16"),
+        Arguments.of("espalier_bert", "bert", "espalier"),
+        Arguments.of("\"espalier\" : {", "\"other\" : {", "without an \"espalier\" object"));
+  }
+
+  @ParameterizedTest
+  @MethodSource("configs")
+  void configurationsThatAreNotThisFormatAreRefused(String from, String to, String message)
+      throws IOException {
+    Path directory = quantized("");
+    Path config = directory.resolve("config.json");
+    String text = Files.readString(config);
+    assertTrue(text.contains(from), text);
+    Files.writeString(config, text.replace(from, to));
+    EspalierException e =
+        assertThrows(EspalierException.class, () -> Models.open(directory.toString()));
+    assertTrue(e.getMessage().contains(message), e.getMessage());
+  }
+
+  /** Overwrites element {@code at} of a tensor in the file. */
+  private static void patch(Path file, String tensor, int at, float value) throws IOException {
+    ByteBuffer bytes = ByteBuffer.wrap(Files.readAllBytes(file)).order(ByteOrder.LITTLE_ENDIAN);
+    int data = (int) bytes.getLong(0) + 8;
+    String header = new String(bytes.array(), 8, data - 8, StandardCharsets.UTF_8);
+    String offsets = header.substring(header.indexOf("\"" + tensor + "\":"));
+    int begin = Integer.parseInt(offsets.replaceFirst("(?s).*?data_offsets\":\\[(\\d+),.*", "$1"));
+    bytes.putFloat(data + begin + 4 * at, value);
+    Files.write(file, bytes.array());
+  }
+
+  @ParameterizedTest
+  @ValueSource(floats = {0, -1, Float.NaN, Float.POSITIVE_INFINITY, -0f})
+  void scalesThatAreNotPositiveAreRefused(float scale) throws IOException {
+    Path directory = quantized("");
+    patch(directory.resolve("model.safetensors"), WEIGHT + "_scale", 3, scale);
+    EspalierException e =
+        assertThrows(ModelFormatException.class, () -> Models.open(directory.toString()));
+    assertTrue(e.getMessage().contains(WEIGHT + "_scale"), e.getMessage());
+  }
+
+  static Stream<Arguments> headers() {
+    String scale = "\"" + WEIGHT + "_scale\":{\"dtype\":\"F32\",\"shape\":[20]";
+    String codes = "\"" + WEIGHT + "\":{\"dtype\":\"I8\",\"shape\":[20,12]";
+    return Stream.of(
+        Arguments.of(scale, scale.replace("[20]", "[20,1]"), ModelFormatException.class, "[20, 1]"),
+        Arguments.of(scale, scale.replace("F32", "I32"), ModelFormatException.class, "I32"),
+        Arguments.of(scale, scale.replace("_scale", "_scala"), ModelFormatException.class, "no "),
+        Arguments.of(codes, codes.replace("I8", "U8"), ModelFormatException.class, "U8"),
+        Arguments.of(codes, codes.replace("[20,12]", "[12,20]"), ModelFormatException.class, "[12, 20]"),
+        Arguments.of(codes, codes.replace("[20,12]", "[240]"), ModelFormatException.class, "[240]"),
+        Arguments.of(
+            "\"pooler.dense.weight\":", "\"pooler.dense.weight_scale\":",
+            ModelFormatException.class, "lacks"),
+        Arguments.of(
+            "\"classifier.bias\":",
+            "\"encoder.layer.0.attention.output.LayerNorm.weight_scale\":",
+            UnsupportedModelException.class,
+            "LayerNorm.weight_scale"));
+  }
+
+  @ParameterizedTest
+  @MethodSource("headers")
+  void tensorsThatDoNotFitAreRefused(
+      String from, String to, Class<? extends EspalierException> type, String message)
+      throws IOException {
+    Path directory = quantized("");
+    Path file = directory.resolve("model.safetensors");
+    byte[] bytes = Files.readAllBytes(file);
+    int length = (int) ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).getLong(0);
+    String header = new String(bytes, 8, length, StandardCharsets.UTF_8);
+    assertTrue(header.contains(from), header);
+    byte[] spoilt = header.replace(from, to).getBytes(StandardCharsets.UTF_8);
+    ByteBuffer out =
+        ByteBuffer.allocate(bytes.length - length + spoilt.length).order(ByteOrder.LITTLE_ENDIAN);
+    out.putLong(spoilt.length).put(spoilt).put(bytes, 8 + length, bytes.length - 8 - length);
+    Files.write(file, out.array());
+    EspalierException e = assertThrows(type, () -> Models.open(directory.toString()));
+    assertTrue(e.getMessage().contains(message), e.getMessage());
+  }
+
+  @Test
+  void equalModelsGiveEqualFilesWithAlignedData() throws IOException {
+    Path a = quantized("").resolve("model.safetensors");
+    byte[] first = Files.readAllBytes(a);
+    assertEquals(0, ByteBuffer.wrap(first).order(ByteOrder.LITTLE_ENDIAN).getLong(0) % 8);
+    try (SafetensorsFile file = SafetensorsFile.open(a)) {
+      assertEquals(DType.I8, file.info(WEIGHT).dtype());
+    }
+    Path again = temp.resolve("again");
+    try (ModelSource source = TinyModels.random(3)) {
+      ModelWriter.write(Quantizer.int8(source, Set.of()), again);
+    }
+    assertArrayEquals(first, Files.readAllBytes(again.resolve("model.safetensors")));
+  }
+}
