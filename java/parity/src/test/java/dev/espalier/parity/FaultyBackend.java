@@ -9,6 +9,7 @@ import dev.espalier.backend.Workspace;
 import dev.espalier.backend.WorkspacePlan;
 import dev.espalier.model.Activation;
 import dev.espalier.model.Pooling;
+import dev.espalier.tensor.DType;
 import dev.espalier.tensor.Embeddings;
 import dev.espalier.tensor.HeadLayout;
 import dev.espalier.tensor.Heads;
@@ -127,7 +128,7 @@ final class FaultyBackend implements Backend {
   @Override
   public void linear(Tensor x, Linear w, Tensor y) {
     sound.linear(x, w, y);
-    spoil(OpKind.LINEAR, y);
+    spoil(w.dtype() == DType.I8 ? OpKind.LINEAR_INT8 : OpKind.LINEAR, y);
   }
 
   @Override
@@ -174,7 +175,8 @@ final class FaultyBackend implements Backend {
     sound.linear(x, w.intermediate(), f);
     sound.activation(w.activation(), f, f);
     sound.linear(f, w.output(), y);
-    spoil(OpKind.FEED_FORWARD, y);
+    boolean int8 = w.intermediate().dtype() == DType.I8;
+    spoil(int8 ? OpKind.FEED_FORWARD_INT8 : OpKind.FEED_FORWARD, y);
   }
 
   @Override
