@@ -52,8 +52,7 @@ class QuantizerTest {
   private Path quantized(String keep) {
     Path directory = temp.resolve("int8");
     try (ModelSource source = TinyModels.random(3)) {
-      Set<String> names =
-          keep.isEmpty() ? Set.of() : Int8Parts.named(source.config(), keep);
+      Set<String> names = keep.isEmpty() ? Set.of() : Int8Parts.named(source.config(), keep);
       ModelWriter.write(Quantizer.int8(source, names), directory);
     }
     return directory;
@@ -155,8 +154,7 @@ class QuantizerTest {
     }
     try (ModelSource int8 = Models.open(quantized("").toString())) {
       assertThrows(
-          InvalidInputException.class,
-          () -> Smoothing.smooth(int8, 0.5, TEXTS, new JavaBackend()));
+          InvalidInputException.class, () -> Smoothing.smooth(int8, 0.5, TEXTS, new JavaBackend()));
     }
   }
 
@@ -165,8 +163,7 @@ class QuantizerTest {
   void partsThatAModelHasNotAreRefused(String list) {
     try (ModelSource source = TinyModels.random(3)) {
       InvalidInputException e =
-          assertThrows(
-              InvalidInputException.class, () -> Int8Parts.named(source.config(), list));
+          assertThrows(InvalidInputException.class, () -> Int8Parts.named(source.config(), list));
       assertTrue(e.getMessage().contains("2 layers"), e.getMessage());
     }
   }
@@ -185,7 +182,8 @@ class QuantizerTest {
       assertTrue(Files.exists(empty.resolve("model.safetensors")));
       ModelSource broken = Models.open(quantized("").toString());
       broken.close();
-      assertThrows(EspalierException.class, () -> ModelWriter.write(broken, temp.resolve("broken")));
+      assertThrows(
+          EspalierException.class, () -> ModelWriter.write(broken, temp.resolve("broken")));
     }
     try (Stream<Path> left = Files.list(temp)) {
       assertEquals(
@@ -249,11 +247,14 @@ class QuantizerTest {
         Arguments.of(scale, scale.replace("F32", "I32"), ModelFormatException.class, "I32"),
         Arguments.of(scale, scale.replace("_scale", "_scala"), ModelFormatException.class, "no "),
         Arguments.of(codes, codes.replace("I8", "U8"), ModelFormatException.class, "U8"),
-        Arguments.of(codes, codes.replace("[20,12]", "[12,20]"), ModelFormatException.class, "[12, 20]"),
+        Arguments.of(
+            codes, codes.replace("[20,12]", "[12,20]"), ModelFormatException.class, "[12, 20]"),
         Arguments.of(codes, codes.replace("[20,12]", "[240]"), ModelFormatException.class, "[240]"),
         Arguments.of(
-            "\"pooler.dense.weight\":", "\"pooler.dense.weight_scale\":",
-            ModelFormatException.class, "lacks"),
+            "\"pooler.dense.weight\":",
+            "\"pooler.dense.weight_scale\":",
+            ModelFormatException.class,
+            "lacks"),
         Arguments.of(
             "\"classifier.bias\":",
             "\"encoder.layer.0.attention.output.LayerNorm.weight_scale\":",

@@ -24,10 +24,8 @@ class ScoredPairTest {
   @Test
   void theBenchmarksOwnForm() throws IOException {
     List<ScoredPair> expected =
-        List.of(
-            new ScoredPair("a, b", "say \"x\"", 5), new ScoredPair("two\nlines", "", 2.5));
-    assertEquals(
-        expected, read("a.csv", "\"a, b\",\"say \"\"x\"\"\",5.0\r\n\"two\nlines\",,2.5"));
+        List.of(new ScoredPair("a, b", "say \"x\"", 5), new ScoredPair("two\nlines", "", 2.5));
+    assertEquals(expected, read("a.csv", "\"a, b\",\"say \"\"x\"\"\",5.0\r\n\"two\nlines\",,2.5"));
   }
 
   @Test
@@ -52,9 +50,9 @@ class ScoredPairTest {
       })
   void refusesByLine(String text, String message) throws IOException {
     InvalidInputException e =
-        assertThrows(
-            InvalidInputException.class, () -> read("a.csv", text.replace('%', '\n')));
-    assertTrue(e.getMessage().contains(message) && e.getMessage().contains("a.csv"), e.getMessage());
+        assertThrows(InvalidInputException.class, () -> read("a.csv", text.replace('%', '\n')));
+    assertTrue(
+        e.getMessage().contains(message) && e.getMessage().contains("a.csv"), e.getMessage());
   }
 
   @Test
