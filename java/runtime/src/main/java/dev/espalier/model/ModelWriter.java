@@ -18,6 +18,7 @@ import java.nio.file.attribute.BasicFileAttributes;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.TreeMap;
 
 /**
  * Writes a model as a Hugging Face directory: {@code config.json}, {@code model.safetensors}, its
@@ -163,7 +164,7 @@ public final class ModelWriter {
     }
     if (!c.labels().isEmpty()) {
       j.writeObjectFieldStart("id2label");
-      for (Map.Entry<Integer, String> entry : c.labels().entrySet()) {
+      for (Map.Entry<Integer, String> entry : new TreeMap<>(c.labels()).entrySet()) {
         j.writeStringField(entry.getKey().toString(), entry.getValue());
       }
       j.writeEndObject();
