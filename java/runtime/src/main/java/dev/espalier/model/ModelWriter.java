@@ -18,7 +18,6 @@ import java.nio.file.attribute.BasicFileAttributes;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
-import java.util.TreeMap;
 
 /**
  * Writes a model as a Hugging Face directory: {@code config.json}, {@code model.safetensors}, its
