@@ -6,7 +6,9 @@ import dev.espalier.backend.Backends;
 import dev.espalier.backend.CpuBackend;
 import dev.espalier.backend.InstructionSet;
 import dev.espalier.task.ModelOptions;
+import java.util.Arrays;
 import java.util.Optional;
+import java.util.stream.Collectors;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -36,8 +38,8 @@ final class BackendArgs {
       names = "--isa",
       paramLabel = "NAME",
       description =
-          "Instruction set of the cpu backend: portable, avx2, avx512, avx512-vnni (default: the"
-              + " best there is).")
+          "Instruction set of the cpu backend, as 'espalier doctor' names them (default: the best"
+              + " there is).")
   private String isa;
 
   /** Checks the options as usage, and tells on standard error where auto means the slow backend. */
@@ -81,7 +83,12 @@ final class BackendArgs {
     }
     throw new ParameterException(
         command.commandLine(),
-        "--isa \"" + isa + "\" is unknown; choose portable, avx2, avx512 or avx512-vnni");
+        "--isa \""
+            + isa
+            + "\" is unknown; choose "
+            + Arrays.stream(InstructionSet.values())
+                .map(InstructionSet::label)
+                .collect(Collectors.joining(", ")));
   }
 
   private void require(boolean holds, String message) {
