@@ -45,7 +45,7 @@ struct Matrix {
 };
 
 inline bool same_bits(const float* a, const float* b, int64_t count) {
-  return std::memcmp(a, b, static_cast<size_t>(count) * sizeof(float)) == 0;
+  return count == 0 || std::memcmp(a, b, static_cast<size_t>(count) * sizeof(float)) == 0;
 }
 inline bool same_bits(const Matrix& a, const Matrix& b) {
   for (int64_t r = 0; r < a.rows; ++r) {
