@@ -3,7 +3,6 @@ package dev.espalier.cli;
 import dev.espalier.InvalidInputException;
 import dev.espalier.model.ModelSource;
 import dev.espalier.model.Models;
-import dev.espalier.model.OpenOptions;
 import dev.espalier.model.Pooling;
 import dev.espalier.task.EmbedOptions;
 import dev.espalier.task.Model;
@@ -89,10 +88,8 @@ final class EmbedArgs {
       options = options.withBatchTokens(batchTokens);
     }
     progress.now("loading " + model);
-    OpenOptions open = OpenOptions.none();
     EmbedOptions embed = EmbedOptions.DEFAULT;
     if (pooling != null) {
-      open = open.withPooling(pooling());
       embed = embed.withPooling(pooling());
     }
     if (noNormalize) {
@@ -104,8 +101,8 @@ final class EmbedArgs {
     if (prompt != null) {
       embed = embed.withPromptName(prompt);
     }
-    try (ModelSource source = Models.open(model, open)) {
-      if (source.embedding().isEmpty()) {
+    try (ModelSource source = Models.open(model)) {
+      if (source.embedding().isEmpty() && pooling == null) {
         throw new InvalidInputException(
             source.location()
                 + ": the model does not say how its vectors are made; add --pooling mean|cls|max"

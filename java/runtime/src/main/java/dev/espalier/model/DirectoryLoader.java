@@ -44,7 +44,7 @@ final class DirectoryLoader {
       Checkpoint weights = new CanonicalCheckpoint(stored);
       WeightCheck.check(path.toString(), config, weights, Int8Format.isInt8(json));
       Optional<EmbeddingSettings> embedding =
-          options.over(own.isPresent() ? own : settings, config);
+          own.or(() -> settings).map(e -> e.within(config.maxPositions()));
       return new ModelSource(name, path.toString(), config, weights, tokenizer, embedding);
     } catch (RuntimeException e) {
       stored.close();

@@ -21,4 +21,10 @@ public record EmbeddingSettings(
   public EmbeddingSettings {
     prompts = Map.copyOf(prompts);
   }
+
+  /** These settings with a maximum length of at most {@code positions}, which the model has. */
+  EmbeddingSettings within(int positions) {
+    return new EmbeddingSettings(
+        pooling, normalize, Math.min(maxLength, positions), prompts, defaultPrompt);
+  }
 }

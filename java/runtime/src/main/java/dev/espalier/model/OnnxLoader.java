@@ -47,7 +47,7 @@ final class OnnxLoader {
           config,
           found.weights(),
           TokenizerReader.besideOnnx(file),
-          options.over(own.isPresent() ? own : settings, config));
+          own.or(() -> settings).map(e -> e.within(config.maxPositions())));
     } catch (RuntimeException e) {
       model.close();
       throw e;

@@ -42,17 +42,22 @@ public record EmbedOptions(
   }
 
   /**
-   * The model's settings with these on top; a model that says nothing needs pooling, normalize and
-   * maxLength here.
+   * The model's settings with these on top. A model that says nothing of embeddings needs a pooling
+   * here; it is then normalised and as long as the model has positions, unless told otherwise.
    */
   EmbeddingSettings over(Optional<EmbeddingSettings> model, String location, int maxPositions) {
-    if (model.isEmpty() && (pooling.isEmpty() || normalize.isEmpty() || maxLength.isEmpty())) {
-      throw new InvalidInputException(
-          location
-              + " does not say how its vectors are made (no modules.json); give pooling, normalize"
-              + " and maxLength");
-    }
-    int length = maxLength.orElseGet(() -> model.orElseThrow().maxLength());
+    EmbeddingSettings base =
+        model
+            .or(
+                () ->
+                    pooling.map(p -> new EmbeddingSettings(p, true, maxPositions, Map.of(), null)))
+            .orElseThrow(
+                () ->
+                    new InvalidInputException(
+                        location
+                            + ": the model does not say how its vectors are made; give a pooling"
+                            + " (mean, cls or max) and, if need be, normalize and maxLength"));
+    int length = maxLength.orElse(base.maxLength());
     if (length < 2 || length > maxPositions) {
       throw new InvalidInputException(
           "maximum length "
@@ -62,10 +67,10 @@ public record EmbedOptions(
               + ", which the model has positions for");
     }
     return new EmbeddingSettings(
-        pooling.orElseGet(() -> model.orElseThrow().pooling()),
-        normalize.orElseGet(() -> model.orElseThrow().normalize()),
+        pooling.orElse(base.pooling()),
+        normalize.orElse(base.normalize()),
         length,
-        model.map(EmbeddingSettings::prompts).orElse(Map.of()),
-        promptName.orElse(model.map(EmbeddingSettings::defaultPrompt).orElse(null)));
+        base.prompts(),
+        promptName.orElse(base.defaultPrompt()));
   }
 }

@@ -19,6 +19,7 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -186,21 +187,11 @@ class ModelsTest {
   }
 
   @Test
-  void optionsMakeAnEmbedderAndAreChecked() throws IOException {
+  void aPlainBertHasNoEmbeddingSettings() throws IOException {
     Path directory = TinyModel.write(temp.resolve("o"), TinyModel.CONFIG, shapes -> shapes);
-    OpenOptions options = OpenOptions.none().withPooling(Pooling.CLS);
-    try (ModelSource model = Models.open(directory.toString(), options)) {
-      assertEquals(
-          new EmbeddingSettings(Pooling.CLS, true, 8, Map.of(), null),
-          model.embedding().orElseThrow());
+    try (ModelSource model = Models.open(directory.toString())) {
+      assertEquals(Optional.empty(), model.embedding());
     }
-    OpenOptions more = options.withNormalize(false).withMaxLength(100_000);
-    try (ModelSource model = Models.open(directory.toString(), more)) {
-      assertEquals(
-          new EmbeddingSettings(Pooling.CLS, false, 8, Map.of(), null),
-          model.embedding().orElseThrow());
-    }
-    assertThrows(InvalidInputException.class, () -> OpenOptions.none().withMaxLength(1));
     assertThrows(InvalidInputException.class, () -> OpenOptions.none().withHeads(0));
   }
 
