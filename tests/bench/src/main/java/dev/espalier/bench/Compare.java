@@ -41,6 +41,13 @@ public final class Compare implements Callable<Integer> {
               + " the short name's with -q behind it)")
   Optional<Path> ortModel;
 
+  @Option(
+      names = "--peers",
+      split = ",",
+      description =
+          "engines in Python to compare with as well: openvino, ctranslate2 (default: none)")
+  List<String> peers = List.of();
+
   @Option(names = "--threads", description = "threads of each peer (default: one per processor)")
   int threads = Runtime.getRuntime().availableProcessors();
 
@@ -86,6 +93,7 @@ public final class Compare implements Callable<Integer> {
     check("--threads", threads, 1);
     check("--rounds", rounds, 1);
     check("--latency-calls", latencyCalls, 1);
+    ProcessPeers.check(peers);
     List<String> texts = TextFile.read(in);
     ObjectNode figures = tokenizer ? tokenizers(texts) : pipelines(texts);
     if (json != null) {

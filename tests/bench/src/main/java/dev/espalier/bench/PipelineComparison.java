@@ -40,7 +40,10 @@ final class PipelineComparison {
               new HuggingFaceTokens(ort.tokenizerJson(), settings.maxLength());
           OrtEncoder spinning = new OrtEncoder(ort, settings, options.threads, true);
           OrtEncoder sleeping = new OrtEncoder(ort, settings, options.threads, false)) {
-        return run(ours, new Ort(tokens, spinning, sleeping), reference);
+        try (ProcessPeers others =
+            ProcessPeers.open(options, networks.files(), settings, texts, sample(), idle)) {
+          return run(ours, new Ort(tokens, spinning, sleeping), others, reference);
+        }
       }
     }
   }
@@ -63,7 +66,8 @@ final class PipelineComparison {
     }
   }
 
-  private ObjectNode run(EspalierPeer ours, Ort ort, Optional<float[][]> reference) {
+  private ObjectNode run(
+      EspalierPeer ours, Ort ort, ProcessPeers others, Optional<float[][]> reference) {
     int[] lengths = OurTokens.lengths(ours.model(), texts, ours.embedder().settings().maxLength());
     List<Peak> peaks = new ArrayList<>(List.of(Peak.f32(options.threads)));
     if (networks.dtype() == DType.I8) {
@@ -78,9 +82,11 @@ final class PipelineComparison {
     OrtPeer arrival = ort.peer("ort_arrival", arrivalSpins, OrtPeer.Order.ARRIVAL);
     ours.embed(texts);
     sorted.embed(texts);
+    others.all().forEach(p -> p.embed(texts));
 
-    Rounds rounds =
-        new Rounds(List.of(ours, sorted, arrival), texts, idle, options.seed, reference);
+    List<Peer> peers = new ArrayList<>(List.of(ours, sorted, arrival));
+    peers.addAll(others.all());
+    Rounds rounds = new Rounds(peers, texts, idle, options.seed, reference);
     for (int r = 1; r <= options.rounds; r++) {
       Report.progress("round " + r + " of " + options.rounds);
       rounds.run();
@@ -91,7 +97,9 @@ final class PipelineComparison {
     Report.progress("single short texts");
     OrtPeer shortSpinning = ort.peer("ort, spinning", true, OrtPeer.Order.ARRIVAL);
     OrtPeer shortSleeping = ort.peer("ort, sleeping", false, OrtPeer.Order.ARRIVAL);
-    Latency latency = new Latency(List.of(ours, shortSpinning, shortSleeping));
+    List<Peer> single = new ArrayList<>(List.of(ours, shortSpinning, shortSleeping));
+    single.addAll(others.single());
+    Latency latency = new Latency(single);
     latency.run(options.latencyCalls, idle, options.seed);
     OrtPeer shortOrt =
         latency.percentile(shortSpinning, 50) <= latency.percentile(shortSleeping, 50)
@@ -134,6 +142,7 @@ final class PipelineComparison {
         "latency",
         "p50, ours / ort" + waiting(shortOrt == shortSpinning),
         latency.ratio(ours, shortOrt));
+    others.report(report, ours, rounds, latency, texts);
     report.spinning(sortedSpins, arrivalSpins, shortOrt == shortSpinning);
     report.same(rounds);
     report.print();
@@ -157,15 +166,20 @@ final class PipelineComparison {
         networks.dtype());
   }
 
-  /**
-   * Tries both ways on texts taken evenly from the file, in turns; the faster best time decides.
-   */
-  private boolean spinningIsFaster(Ort ort, OrtPeer.Order order) {
+  /** Texts taken evenly from the file. */
+  private List<String> sample() {
     List<String> sample = new ArrayList<>();
     int n = Math.min(SAMPLE, texts.size());
     for (int i = 0; i < n; i++) {
       sample.add(texts.get((int) ((long) i * texts.size() / n)));
     }
+    return sample;
+  }
+
+  /** Tries both ways on the sample, in turns; the faster best time decides. */
+  private boolean spinningIsFaster(Ort ort, OrtPeer.Order order) {
+    List<String> sample = sample();
+    int n = sample.size();
     OrtPeer spinning = ort.peer("spinning", true, order);
     OrtPeer sleeping = ort.peer("sleeping", false, order);
     spinning.embed(sample.subList(0, Math.min(n, OrtEncoder.BATCH)));
