@@ -5,6 +5,7 @@ import dev.espalier.EspalierException;
 import dev.espalier.InvalidInputException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -30,8 +31,22 @@ public final class Compare implements Callable<Integer> {
   @Option(names = "--in", required = true, description = "the texts, one a line")
   Path in;
 
-  @Option(names = "--dtype", defaultValue = "fp32", description = "fp32 (default)")
+  @Option(names = "--dtype", defaultValue = "fp32", description = "fp32 (default) or int8")
   String dtype;
+
+  @Option(
+      names = "--ort-model",
+      description =
+          "what ONNX Runtime loads, an .onnx file or a jar with one (default: the model's; in int8,"
+              + " the short name's with -q behind it)")
+  Optional<Path> ortModel;
+
+  @Option(
+      names = "--peers",
+      split = ",",
+      description =
+          "engines in Python to compare with as well: openvino, ctranslate2 (default: none)")
+  List<String> peers = List.of();
 
   @Option(names = "--threads", description = "threads of each peer (default: one per processor)")
   int threads = Runtime.getRuntime().availableProcessors();
@@ -78,19 +93,24 @@ public final class Compare implements Callable<Integer> {
     check("--threads", threads, 1);
     check("--rounds", rounds, 1);
     check("--latency-calls", latencyCalls, 1);
-    if (!dtype.equals("fp32")) {
-      throw new InvalidInputException("--dtype " + dtype + ": only fp32 can be compared");
-    }
+    ProcessPeers.check(peers);
     List<String> texts = TextFile.read(in);
+    ObjectNode figures = tokenizer ? tokenizers(texts) : pipelines(texts);
+    if (json != null) {
+      Report.write(figures, json);
+    }
+    return figures.path("same").asBoolean() ? 0 : 1;
+  }
+
+  private ObjectNode tokenizers(List<String> texts) {
     try (PeerFiles files = PeerFiles.of(model)) {
-      ObjectNode figures =
-          tokenizer
-              ? new TokenizerComparison(this, texts, files).run()
-              : new PipelineComparison(this, texts, files).run();
-      if (json != null) {
-        Report.write(figures, json);
-      }
-      return figures.path("same").asBoolean() ? 0 : 1;
+      return new TokenizerComparison(this, texts, files).run();
+    }
+  }
+
+  private ObjectNode pipelines(List<String> texts) {
+    try (Networks networks = Networks.of(model, dtype, ortModel)) {
+      return new PipelineComparison(this, texts, networks).run();
     }
   }
 

@@ -3,6 +3,7 @@ package dev.espalier.bench;
 import dev.espalier.task.Model;
 import dev.espalier.task.ModelOptions;
 import dev.espalier.task.TextEmbedder;
+import dev.espalier.tensor.DType;
 import java.util.List;
 
 /** Espalier through its public API; batches are formed by it, texts are given in arrival order. */
@@ -10,8 +11,8 @@ final class EspalierPeer implements Peer {
   private final Model model;
   private final TextEmbedder embedder;
 
-  EspalierPeer(String model, int threads) {
-    this.model = Model.load(model, ModelOptions.DEFAULT.withThreads(threads));
+  EspalierPeer(String model, int threads, DType dtype) {
+    this.model = Model.load(model, ModelOptions.DEFAULT.withThreads(threads).withDtype(dtype));
     this.embedder = new TextEmbedder(this.model);
   }
 

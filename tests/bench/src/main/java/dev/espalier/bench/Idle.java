@@ -6,12 +6,14 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Locale;
 import java.util.stream.Stream;
 
 /**
- * The pause between two measurements: at least 50 ms, and until no thread of this process computes
- * any more, so that nobody's pool spins into another's time.
+ * The pause between two measurements: at least 50 ms, and until no thread of this process, or of
+ * those that it watches, computes any more, so that nobody's pool spins into another's time.
  */
 final class Idle {
   /** Waits so long before each look. */
@@ -27,11 +29,17 @@ final class Idle {
   /** The share of the machine that other processes may take without spoiling the figures. */
   private static final double QUIET = 0.05;
 
+  private final List<String> processes = new ArrayList<>(List.of("self"));
   private int calls;
   private int longer;
   private int busy;
   private long machineTicks;
   private long machineBusyTicks;
+
+  /** Waits for this process as well from now on. */
+  void watch(long pid) {
+    processes.add(Long.toString(pid));
+  }
 
   /** Collects garbage, then waits until the process is idle, 2 s at most. */
   void await() {
@@ -97,14 +105,17 @@ final class Idle {
   }
 
   /** CPU time of all threads that live now; the kernel counts it in nanoseconds. */
-  private static long cpuNanos() {
+  private long cpuNanos() {
     long sum = 0;
-    try (DirectoryStream<Path> tasks = Files.newDirectoryStream(Path.of("/proc/self/task"))) {
-      for (Path task : tasks) {
-        sum += nanos(task);
+    for (String process : processes) {
+      Path threads = Path.of("/proc", process, "task");
+      try (DirectoryStream<Path> tasks = Files.newDirectoryStream(threads)) {
+        for (Path task : tasks) {
+          sum += nanos(task);
+        }
+      } catch (IOException e) {
+        throw new UncheckedIOException("the idle check needs Linux's " + threads, e);
       }
-    } catch (IOException e) {
-      throw new UncheckedIOException("the idle check needs Linux's /proc/self/task", e);
     }
     return sum;
   }

@@ -3,6 +3,7 @@ package dev.espalier.bench;
 import dev.espalier.InvalidInputException;
 import dev.espalier.model.EmbeddingSettings;
 import dev.espalier.model.Pooling;
+import dev.espalier.tensor.DType;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -36,7 +37,8 @@ final class MemoryProbe {
       EmbeddingSettings settings,
       Path texts,
       int threads,
-      boolean spinning) {
+      boolean spinning,
+      DType dtype) {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(FLAGS);
@@ -58,7 +60,8 @@ final class MemoryProbe {
             Integer.toString(settings.maxLength()),
             texts.toString(),
             Integer.toString(threads),
-            Boolean.toString(spinning)));
+            Boolean.toString(spinning),
+            dtype.name()));
     try {
       ProcessBuilder builder =
           new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT);
@@ -91,7 +94,7 @@ final class MemoryProbe {
     List<String> texts = TextFile.read(Path.of(args[7]));
     int threads = Integer.parseInt(args[8]);
     if (peer.equals("espalier")) {
-      try (EspalierPeer ours = new EspalierPeer(args[1], threads)) {
+      try (EspalierPeer ours = new EspalierPeer(args[1], threads, DType.valueOf(args[10]))) {
         ours.embed(texts);
       }
     } else {

@@ -118,7 +118,7 @@ public final class OpsReport implements Callable<Integer> {
     Op op = Op.valueOf(params.getParam("op"));
     int rows = Integer.parseInt(params.getParam("rows"));
     int threads = Integer.parseInt(params.getParam("threads"));
-    Peak peak = new Peak(threads);
+    Peak peak = Peak.f32(threads);
     peak.measure();
     double gflops = op.flops(rows) / time.getScore() * 1e-3;
     System.out.printf(
@@ -131,7 +131,7 @@ public final class OpsReport implements Callable<Integer> {
         time.getScoreError());
     if (gflops > 0) {
       System.out.printf(
-          Locale.ROOT, " %9.1f %7.0f%%", gflops, 100 * gflops / peak.gflops().median());
+          Locale.ROOT, " %9.1f %7.0f%%", gflops, 100 * gflops / peak.gigaPerSecond().median());
     }
     System.out.println();
   }

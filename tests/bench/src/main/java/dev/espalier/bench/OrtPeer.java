@@ -3,6 +3,7 @@ package dev.espalier.bench;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Locale;
 
 /**
  * Texts to vectors with Hugging Face's tokenizer and ONNX Runtime, in batches of {@value
@@ -14,7 +15,12 @@ final class OrtPeer implements Peer {
     /** Neighbours by number of tokens: the least padding. */
     SORTED,
     /** As they come. */
-    ARRIVAL
+    ARRIVAL;
+
+    /** Its name in tables and requests. */
+    String label() {
+      return name().toLowerCase(Locale.ROOT);
+    }
   }
 
   private final String name;

@@ -16,6 +16,25 @@ interface Peer extends AutoCloseable {
   /** The vectors of the texts, in their order: [texts][hidden size]. */
   float[][] embed(List<String> texts);
 
+  /** The same, and how long it took. */
+  default Timed timed(List<String> texts) {
+    long start = System.nanoTime();
+    float[][] vectors = embed(texts);
+    return new Timed(vectors, (System.nanoTime() - start) * 1e-9);
+  }
+
+  /** Milliseconds of a call for each text, one after the other. */
+  default double[] singly(List<String> texts) {
+    return texts.stream().mapToDouble(t -> 1e3 * timed(List.of(t)).seconds()).toArray();
+  }
+
+  /**
+   * What one call gave.
+   *
+   * @param seconds from the texts to the vectors
+   */
+  record Timed(float[][] vectors, double seconds) {}
+
   /** Frees what it holds; does nothing the second time. */
   @Override
   void close();

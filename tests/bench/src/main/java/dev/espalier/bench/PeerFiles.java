@@ -61,6 +61,21 @@ record PeerFiles(Path onnx, Path tokenizerJson, Optional<Path> unpacked) impleme
             + " .onnx file, a jar or a short name");
   }
 
+  /**
+   * Another network for the same tokenizer.
+   *
+   * @param file an .onnx file or a jar with one
+   * @throws ModelNotFoundException if there is no such file
+   */
+  static PeerFiles network(Path file, Path tokenizerJson) {
+    if (!Files.isRegularFile(file)) {
+      throw new ModelNotFoundException(file + ": no such file");
+    }
+    return file.getFileName().toString().endsWith(".jar")
+        ? unpack(file)
+        : new PeerFiles(file, tokenizerJson, Optional.empty());
+  }
+
   private static Path path(String model) {
     if (Files.exists(Path.of(model))) {
       return Path.of(model);

@@ -1,10 +1,12 @@
 package dev.espalier.bench;
 
+import ai.onnxruntime.OrtEnvironment;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.espalier.model.EmbeddingSettings;
+import dev.espalier.tensor.DType;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 
 /** Espalier against ONNX Runtime, from strings to vectors. */
 final class PipelineComparison {
@@ -15,13 +17,13 @@ final class PipelineComparison {
 
   private final Compare options;
   private final List<String> texts;
-  private final PeerFiles files;
+  private final Networks networks;
   private final Idle idle = new Idle();
 
-  PipelineComparison(Compare options, List<String> texts, PeerFiles files) {
+  PipelineComparison(Compare options, List<String> texts, Networks networks) {
     this.options = options;
     this.texts = texts;
-    this.files = files;
+    this.networks = networks;
   }
 
   /**
@@ -29,15 +31,31 @@ final class PipelineComparison {
    * vectors.
    */
   ObjectNode run() {
+    Optional<float[][]> reference = reference();
     Report.progress("loading " + options.model);
-    try (EspalierPeer ours = new EspalierPeer(options.model, options.threads)) {
+    try (EspalierPeer ours = new EspalierPeer(networks.ours(), options.threads, networks.dtype())) {
       EmbeddingSettings settings = ours.embedder().settings();
+      PeerFiles ort = networks.ort();
       try (HuggingFaceTokens tokens =
-              new HuggingFaceTokens(files.tokenizerJson(), settings.maxLength());
-          OrtEncoder spinning = new OrtEncoder(files, settings, options.threads, true);
-          OrtEncoder sleeping = new OrtEncoder(files, settings, options.threads, false)) {
-        return run(ours, new Ort(tokens, spinning, sleeping));
+              new HuggingFaceTokens(ort.tokenizerJson(), settings.maxLength());
+          OrtEncoder spinning = new OrtEncoder(ort, settings, options.threads, true);
+          OrtEncoder sleeping = new OrtEncoder(ort, settings, options.threads, false)) {
+        try (ProcessPeers others =
+            ProcessPeers.open(options, networks.files(), settings, texts, sample(), idle)) {
+          return run(ours, new Ort(tokens, spinning, sleeping), others, reference);
+        }
       }
+    }
+  }
+
+  /** Our fp32 vectors, where a lower precision is to be judged by them; freed before measuring. */
+  private Optional<float[][]> reference() {
+    if (networks.dtype() == DType.F32) {
+      return Optional.empty();
+    }
+    Report.progress("the vectors of " + networks.full() + " in fp32");
+    try (EspalierPeer full = new EspalierPeer(networks.full(), options.threads, DType.F32)) {
+      return Optional.of(full.embed(texts));
     }
   }
 
@@ -48,11 +66,14 @@ final class PipelineComparison {
     }
   }
 
-  private ObjectNode run(EspalierPeer ours, Ort ort) {
+  private ObjectNode run(
+      EspalierPeer ours, Ort ort, ProcessPeers others, Optional<float[][]> reference) {
     int[] lengths = OurTokens.lengths(ours.model(), texts, ours.embedder().settings().maxLength());
-    long tokens = Arrays.stream(lengths).asLongStream().sum();
-    Peak peak = new Peak(options.threads);
-    peak.measure();
+    List<Peak> peaks = new ArrayList<>(List.of(Peak.f32(options.threads)));
+    if (networks.dtype() == DType.I8) {
+      peaks.add(Peak.i8(options.threads));
+    }
+    peaks.forEach(Peak::measure);
 
     Report.progress("warming up, and choosing between spinning and sleeping pools");
     boolean sortedSpins = spinningIsFaster(ort, OrtPeer.Order.SORTED);
@@ -61,71 +82,110 @@ final class PipelineComparison {
     OrtPeer arrival = ort.peer("ort_arrival", arrivalSpins, OrtPeer.Order.ARRIVAL);
     ours.embed(texts);
     sorted.embed(texts);
+    others.all().forEach(p -> p.embed(texts));
 
-    Rounds rounds = new Rounds(List.of(ours, sorted, arrival), texts, idle, options.seed);
+    List<Peer> peers = new ArrayList<>(List.of(ours, sorted, arrival));
+    peers.addAll(others.all());
+    Rounds rounds = new Rounds(peers, texts, idle, options.seed, reference);
     for (int r = 1; r <= options.rounds; r++) {
       Report.progress("round " + r + " of " + options.rounds);
       rounds.run();
       idle.await();
-      peak.measure();
+      peaks.forEach(Peak::measure);
     }
 
     Report.progress("single short texts");
     OrtPeer shortSpinning = ort.peer("ort, spinning", true, OrtPeer.Order.ARRIVAL);
     OrtPeer shortSleeping = ort.peer("ort, sleeping", false, OrtPeer.Order.ARRIVAL);
-    Latency latency = new Latency(List.of(ours, shortSpinning, shortSleeping));
+    List<Peer> single = new ArrayList<>(List.of(ours, shortSpinning, shortSleeping));
+    single.addAll(others.single());
+    Latency latency = new Latency(single);
     latency.run(options.latencyCalls, idle, options.seed);
     OrtPeer shortOrt =
         latency.percentile(shortSpinning, 50) <= latency.percentile(shortSleeping, 50)
             ? shortSpinning
             : shortSleeping;
 
-    Report report = new Report(options, ours, lengths, peak.gflops(), idle, ort.tokens().version());
-    report.peer("ours", ours, ours, rounds, latency, memory("espalier", ours, false));
+    Spread int8 = peaks.size() > 1 ? peaks.get(1).gigaPerSecond() : null;
+    Report report =
+        new Report(
+            options, ours, lengths, peaks.get(0).gigaPerSecond(), Optional.ofNullable(int8), idle);
+    report.about("djl_tokenizers", ort.tokens().version());
     report.peer(
-        "ort_sorted", sorted, shortOrt, rounds, latency, memory("ort_sorted", ours, sortedSpins));
+        "ours",
+        "espalier, " + ours.model().backend(),
+        ours,
+        ours,
+        rounds,
+        latency,
+        memory("espalier", ours, false));
+    String name = "ort " + OrtEnvironment.getEnvironment().getVersion();
+    report.peer(
+        "ort_sorted",
+        name + " sorted" + waiting(sortedSpins),
+        sorted,
+        shortOrt,
+        rounds,
+        latency,
+        memory("ort_sorted", ours, sortedSpins));
     report.peer(
         "ort_arrival",
+        name + " arrival" + waiting(arrivalSpins),
         arrival,
         shortOrt,
         rounds,
         latency,
         memory("ort_arrival", ours, arrivalSpins));
-    report.ratio("sorted", rounds.speedup(ours, sorted));
-    report.ratio("arrival", rounds.speedup(ours, arrival));
-    report.ratio("latency", latency.ratio(ours, shortOrt));
+    report.ratio("sorted", "tokens/s, ours / ort sorted", rounds.speedup(ours, sorted));
+    report.ratio("arrival", "tokens/s, ours / ort arrival", rounds.speedup(ours, arrival));
+    report.ratio(
+        "latency",
+        "p50, ours / ort" + waiting(shortOrt == shortSpinning),
+        latency.ratio(ours, shortOrt));
+    others.report(report, ours, rounds, latency, texts);
     report.spinning(sortedSpins, arrivalSpins, shortOrt == shortSpinning);
-    report.same(Math.max(rounds.difference(sorted), rounds.difference(arrival)));
-    report.print(tokens);
+    report.same(rounds);
+    report.print();
     return report.json();
+  }
+
+  private static String waiting(boolean spinning) {
+    return spinning ? ", spinning" : ", sleeping";
   }
 
   private double memory(String peer, EspalierPeer ours, boolean spinning) {
     Report.progress("peak memory of a process that runs " + peer + " only");
     return MemoryProbe.measure(
         peer,
-        options.model,
-        files,
+        networks.ours(),
+        networks.ort(),
         ours.embedder().settings(),
         options.in,
         options.threads,
-        spinning);
+        spinning,
+        networks.dtype());
   }
 
-  /**
-   * Tries both ways on texts taken evenly from the file, in turns; the faster best time decides.
-   */
-  private boolean spinningIsFaster(Ort ort, OrtPeer.Order order) {
+  /** Texts taken evenly from the file. */
+  private List<String> sample() {
     List<String> sample = new ArrayList<>();
     int n = Math.min(SAMPLE, texts.size());
     for (int i = 0; i < n; i++) {
       sample.add(texts.get((int) ((long) i * texts.size() / n)));
     }
+    return sample;
+  }
+
+  /** Tries both ways on the sample, in turns; the faster best time decides. */
+  private boolean spinningIsFaster(Ort ort, OrtPeer.Order order) {
+    List<String> sample = sample();
+    int n = sample.size();
     OrtPeer spinning = ort.peer("spinning", true, order);
     OrtPeer sleeping = ort.peer("sleeping", false, order);
     spinning.embed(sample.subList(0, Math.min(n, OrtEncoder.BATCH)));
     sleeping.embed(sample.subList(0, Math.min(n, OrtEncoder.BATCH)));
-    Rounds rounds = new Rounds(List.of(spinning, sleeping), sample, idle, options.seed);
+    Rounds rounds =
+        new Rounds(List.of(spinning, sleeping), sample, idle, options.seed, Optional.empty());
     for (int r = 0; r < SAMPLE_ROUNDS; r++) {
       rounds.run();
     }

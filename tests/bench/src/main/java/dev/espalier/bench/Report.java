@@ -5,14 +5,13 @@ import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
-import java.io.PrintStream;
 import java.io.UncheckedIOException;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.Arrays;
-import java.util.Locale;
+import java.util.Optional;
 
 /** The figures of one comparison, as JSON for programs and as a table for people. */
 final class Report {
@@ -21,27 +20,50 @@ final class Report {
   private final ObjectNode root = JSON.objectNode();
   private final ObjectNode ratios = JSON.objectNode();
   private final ObjectNode run = JSON.objectNode();
+  private final ObjectNode ratioLabels = JSON.objectNode();
   private final int[] lengths;
+  private final long tokens;
   private final double flops;
   private final Spread peak;
+  private final Optional<Spread> int8Peak;
   private final Idle idle;
 
+  /**
+   * @param peak 1e9 fp32 operations a second
+   * @param int8Peak the same in int8, where that was computed in
+   */
   Report(
-      Compare options, EspalierPeer ours, int[] lengths, Spread peak, Idle idle, String tokenizer) {
+      Compare options,
+      EspalierPeer ours,
+      int[] lengths,
+      Spread peak,
+      Optional<Spread> int8Peak,
+      Idle idle) {
     this.lengths = lengths;
+    this.tokens = Arrays.stream(lengths).asLongStream().sum();
     this.flops = Work.flops(ours.model().config(), lengths);
     this.peak = peak;
+    this.int8Peak = int8Peak;
     this.idle = idle;
     describe(run, options)
         .put("texts", lengths.length)
-        .put("tokens", Arrays.stream(lengths).asLongStream().sum())
-        .put("mflop_per_token", flops / Arrays.stream(lengths).asLongStream().sum() * 1e-6)
+        .put("tokens", tokens)
+        .put("shortest", Arrays.stream(lengths).min().orElse(0))
+        .put("longest", Arrays.stream(lengths).max().orElse(0))
+        .put("mflop_per_token", flops / tokens * 1e-6)
         .put("rounds", options.rounds)
         .put("latency_calls", options.latencyCalls)
         .put("espalier", ours.model().backend())
         .put("onnxruntime", ai.onnxruntime.OrtEnvironment.getEnvironment().getVersion())
-        .put("djl_tokenizers", tokenizer)
         .put("memory_jvm_flags", String.join(" ", MemoryProbe.FLAGS));
+    ObjectNode peaks = run.putObject("peaks");
+    peaks.set("fp32", spread(peak));
+    int8Peak.ifPresent(p -> peaks.set("int8", spread(p)));
+  }
+
+  /** More about what was measured. */
+  void about(String key, String value) {
+    run.put(key, value);
   }
 
   /** What every comparison tells about itself. */
@@ -65,20 +87,33 @@ final class Report {
    *
    * @param single the same peer as it embeds single texts
    */
-  void peer(String key, Peer peer, Peer single, Rounds rounds, Latency latency, double rssMb) {
-    Spread seconds = Spread.of(rounds.seconds(peer));
-    long tokens = Arrays.stream(lengths).asLongStream().sum();
-    root.putObject(key)
-        .put("tokens_per_s", tokens / seconds.median())
-        .put("p50_ms", latency.percentile(single, 50))
-        .put("p99_ms", latency.percentile(single, 99))
-        .put("rss_mb", rssMb)
-        .put("texts_per_s", lengths.length / seconds.median())
-        .put("share_of_peak", flops / seconds.median() * 1e-9 / peak.median());
+  void peer(
+      String key,
+      String label,
+      Peer peer,
+      Peer single,
+      Rounds rounds,
+      Latency latency,
+      double rssMb) {
+    double seconds = Spread.of(rounds.seconds(peer)).median();
+    ObjectNode row =
+        root.putObject(key)
+            .put("label", label)
+            .put("tokens_per_s", tokens / seconds)
+            .put("p50_ms", latency.percentile(single, 50))
+            .put("p99_ms", latency.percentile(single, 99))
+            .put("rss_mb", rssMb)
+            .put("texts_per_s", lengths.length / seconds)
+            .put("share_of_peak", flops / seconds * 1e-9 / peak.median());
+    int8Peak.ifPresent(p -> row.put("share_of_int8_peak", flops / seconds * 1e-9 / p.median()));
+    rounds
+        .cosines(peer)
+        .ifPresent(c -> row.putObject("cosine").put("mean", c.mean()).put("min", c.min()));
   }
 
-  void ratio(String key, Spread spread) {
+  void ratio(String key, String label, Spread spread) {
     ratios.set(key, spread(spread));
+    ratioLabels.put(key, label);
   }
 
   static ObjectNode spread(Spread spread) {
@@ -96,88 +131,24 @@ final class Report {
         .put("single_text", single);
   }
 
-  /** Whether the vectors are the same, given the largest difference of any two entries. */
-  void same(double difference) {
-    run.put("max_abs_difference", difference);
-    root.put("same", difference <= Vectors.TOLERANCE);
+  /** Whether the vectors of all peers count as the same. */
+  void same(Rounds rounds) {
+    run.put("max_abs_difference", rounds.maxDifference());
+    root.put("same", rounds.same());
   }
 
   ObjectNode json() {
     root.put("peak", peak.median());
+    int8Peak.ifPresent(p -> root.put("peak_int8", p.median()));
     root.set("ratios", ratios);
+    run.set("ratio_labels", ratioLabels);
     run.put("idle", idle.always()).put("others_busy", idle.othersBusy());
     root.set("run", run);
     return root;
   }
 
-  void print(long tokens) {
-    ObjectNode all = json();
-    PrintStream out = System.out;
-    out.printf(
-        Locale.ROOT,
-        "%n%s, %s, %d threads, %s%n%d texts of %d to %d tokens, %d tokens, %.1f MFLOP a token; %d"
-            + " rounds%n%n",
-        run.path("model").asText(),
-        run.path("dtype").asText(),
-        run.path("threads").asInt(),
-        run.path("processor").asText(),
-        lengths.length,
-        Arrays.stream(lengths).min().orElse(0),
-        Arrays.stream(lengths).max().orElse(0),
-        tokens,
-        run.path("mflop_per_token").asDouble(),
-        run.path("rounds").asInt());
-    out.printf(
-        "%-42s %10s %9s %9s %9s %9s %9s%n",
-        "", "tokens/s", "texts/s", "of peak", "p50 ms", "p99 ms", "RSS MB");
-    line(out, all, "ours", "espalier, " + run.path("espalier").asText());
-    String ort = "ort " + run.path("onnxruntime").asText();
-    line(out, all, "ort_sorted", ort + " sorted" + waiting("sorted"));
-    line(out, all, "ort_arrival", ort + " arrival" + waiting("arrival"));
-    out.println();
-    ratioLine(out, "tokens/s, ours / ort sorted", "sorted");
-    ratioLine(out, "tokens/s, ours / ort arrival", "arrival");
-    ratioLine(out, "p50, ours / ort" + waiting("single_text"), "latency");
-    out.printf(
-        Locale.ROOT,
-        "%nfp32 peak %.0f GFLOP/s (%.0f to %.0f)%nlargest difference of vectors %.1e (%s)%n%s%n",
-        peak.median(),
-        peak.low(),
-        peak.high(),
-        run.path("max_abs_difference").asDouble(),
-        all.path("same").asBoolean()
-            ? "the same"
-            : "WRONG: more than " + Vectors.TOLERANCE + ", the figures count nothing",
-        idle.report());
-  }
-
-  private String waiting(String which) {
-    return run.path("ort_spinning").path(which).asBoolean() ? ", spinning" : ", sleeping";
-  }
-
-  private static void line(PrintStream out, ObjectNode all, String key, String label) {
-    var p = all.path(key);
-    out.printf(
-        Locale.ROOT,
-        "%-42s %10.0f %9.1f %8.0f%% %9.2f %9.2f %9.0f%n",
-        label,
-        p.path("tokens_per_s").asDouble(),
-        p.path("texts_per_s").asDouble(),
-        100 * p.path("share_of_peak").asDouble(),
-        p.path("p50_ms").asDouble(),
-        p.path("p99_ms").asDouble(),
-        p.path("rss_mb").asDouble());
-  }
-
-  private void ratioLine(PrintStream out, String label, String key) {
-    var r = ratios.path(key);
-    out.printf(
-        Locale.ROOT,
-        "%-42s %10.2f (%.2f to %.2f)%n",
-        label,
-        r.path("median").asDouble(),
-        r.path("low").asDouble(),
-        r.path("high").asDouble());
+  void print() {
+    new Table(System.out, json()).print(idle.report());
   }
 
   static void progress(String what) {

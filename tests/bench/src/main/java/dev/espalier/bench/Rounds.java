@@ -5,6 +5,7 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Random;
 
 /**
@@ -16,14 +17,19 @@ final class Rounds {
   private final List<String> texts;
   private final Idle idle;
   private final Random random;
+  private final Optional<float[][]> reference;
   private final Map<String, List<Double>> seconds = new LinkedHashMap<>();
   private final Map<String, Double> difference = new LinkedHashMap<>();
+  private final Map<String, Cosines> cosines = new LinkedHashMap<>();
 
   /**
    * @param peers the first one is what the others' vectors are compared with
    * @param seed of the order
+   * @param reference the texts' vectors in full precision, where cosines to these are wanted
    */
-  Rounds(List<Peer> peers, List<String> texts, Idle idle, long seed) {
+  Rounds(
+      List<Peer> peers, List<String> texts, Idle idle, long seed, Optional<float[][]> reference) {
+    this.reference = reference;
     this.peers = peers;
     this.texts = texts;
     this.idle = idle;
@@ -38,15 +44,16 @@ final class Rounds {
     Map<String, float[][]> vectors = new LinkedHashMap<>();
     for (Peer peer : order) {
       idle.await();
-      long start = System.nanoTime();
-      float[][] result = peer.embed(texts);
-      seconds.get(peer.name()).add((System.nanoTime() - start) * 1e-9);
-      vectors.put(peer.name(), result);
+      Peer.Timed timed = peer.timed(texts);
+      seconds.get(peer.name()).add(timed.seconds());
+      vectors.put(peer.name(), timed.vectors());
     }
     float[][] first = vectors.get(peers.get(0).name());
     for (Peer peer : peers) {
       difference.merge(
           peer.name(), Vectors.maxDifference(first, vectors.get(peer.name())), Math::max);
+      reference.ifPresent(
+          r -> cosines.merge(peer.name(), Cosines.of(vectors.get(peer.name()), r), Cosines::worse));
     }
   }
 
@@ -55,9 +62,24 @@ final class Rounds {
     return seconds.get(peer.name()).stream().mapToDouble(Double::doubleValue).toArray();
   }
 
-  /** The largest difference to the first peer's vectors in any round. */
-  double difference(Peer peer) {
-    return difference.get(peer.name());
+  /** The largest difference of any peer's vectors to the first one's, in any round. */
+  double maxDifference() {
+    return difference.values().stream().mapToDouble(Double::doubleValue).max().orElse(0);
+  }
+
+  /** Cosines to the reference, the lowest of any round; empty where there is no reference. */
+  Optional<Cosines> cosines(Peer peer) {
+    return Optional.ofNullable(cosines.get(peer.name()));
+  }
+
+  /**
+   * Whether all computed the same: vectors near the reference where there is one, or else equal but
+   * for rounding.
+   */
+  boolean same() {
+    return reference.isPresent()
+        ? cosines.values().stream().allMatch(Cosines::near)
+        : maxDifference() <= Vectors.TOLERANCE;
   }
 
   /** How many times faster {@code a} was than {@code b}, round by round. */
