@@ -24,7 +24,11 @@ home=${JAVA_HOME:-$(dirname "$(dirname "$(readlink -f "$(command -v javac)")")")
 natives=$root/build/sanitize/natives
 ESPALIER_JNI_SOURCE=$root/java/runtime/target/jni/jniEspalier.cpp ESPALIER_JAVA_HOME=$home \
   ESPALIER_NATIVES_DIR=$natives cmake/build.sh -s "$sanitizers" natives
-# The runtime must be there before the JVM, which was not built with it.
-runtime=$(realpath "$("${CXX:-c++}" -print-file-name=libasan.so)")
+# The runtime must be there before the JVM, which was not built with it, and libstdc++ with it: the runtime looks up the
+# real __cxa_throw when it starts, and aborts at the first exception if there was none then.
+runtime=
+for library in libasan.so libstdc++.so; do
+  runtime=$runtime${runtime:+:}$(realpath "$("${CXX:-c++}" -print-file-name=$library)")
+done
 ./mvnw -B -ntp -Psanitize "-Dsanitize.natives=$(dirname "$(ls "$natives"/*/index)")" "-Dsanitize.runtime=$runtime" \
   -Dsurefire.failIfNoSpecifiedTests=false -pl java/runtime,tests/parity -am test "$@"
