@@ -1,12 +1,13 @@
 // esp_attention and its probabilities against a double reference: uneven heads, masks, any mix of lengths; and that a
 // sequence's bits depend on nothing but it.
+#include "bounds.h"
 #include "fixture.h"
 
 namespace {
 
 struct Reference {
-  std::vector<double> p;  // [length, length] of one head
-  double error = 0.0;     // bound on the relative error of fp32: that of e^s is the absolute error of s
+  std::vector<double> p;      // [length, length] of one head
+  std::vector<double> error;  // relative, before the sum and the division: bounds::softmax
 };
 
 // Softmax of one head over rows first .. first+length-1.
@@ -19,6 +20,7 @@ Reference softmax(const Matrix& qkv, const HeadList& heads, size_t h, int64_t fi
   result.p.resize(static_cast<size_t>(length * length));
   for (int64_t i = 0; i < length; ++i) {
     std::vector<double> s(static_cast<size_t>(length), -INFINITY);
+    std::vector<double> s_error(static_cast<size_t>(length), 0.0);
     double highest = -INFINITY;
     for (int64_t j = 0; j < length; ++j) {
       if (mask != nullptr && mask[first + j] == 0) continue;
@@ -29,10 +31,12 @@ Reference softmax(const Matrix& qkv, const HeadList& heads, size_t h, int64_t fi
         dot += term;
         magnitude += std::fabs(term);
       }
-      result.error = std::fmax(result.error, 6e-8 * (8.0 + 4.0 * magnitude * heads.scale[h]));
+      s_error[static_cast<size_t>(j)] = bounds::gamma(heads.qk[h] + 2) * magnitude * heads.scale[h];
       s[static_cast<size_t>(j)] = dot * heads.scale[h];
       highest = std::fmax(highest, dot * heads.scale[h]);
     }
+    const std::vector<double> relative = bounds::softmax(s, s_error);
+    result.error.insert(result.error.end(), relative.begin(), relative.end());
     double sum = 0.0;
     for (double& v : s) sum += v = std::isinf(v) ? 0.0 : std::exp(v - highest);
     for (int64_t j = 0; j < length; ++j) {
@@ -53,14 +57,15 @@ void expect_attention(const Matrix& qkv, const HeadList& heads, const std::vecto
       for (int64_t i = 0; i < length; ++i) {
         for (int64_t c = 0; c < heads.v[h]; ++c) {
           double sum = 0.0;
-          double magnitude = 0.0;
+          double bound = static_cast<double>(length + 1) * 0x1p-122;  // weights below 2^-126 may be flushed to 0
           for (int64_t j = 0; j < length; ++j) {
-            const double term =
-                r.p[static_cast<size_t>(i * length + j)] * qkv.at(first + j, 2 * heads.qk_total() + column + c);
+            const size_t at = static_cast<size_t>(i * length + j);
+            const double term = r.p[at] * qkv.at(first + j, 2 * heads.qk_total() + column + c);
             sum += term;
-            magnitude += std::fabs(term);
+            if (r.p[at] > 0.0)
+              bound += std::fabs(term) * (r.error[at] + (1.0 + r.error[at]) * bounds::gamma(2 * length + 4));
           }
-          CHECK_NEAR(y.at(first + i, column + c), sum, (r.error + 1e-6) * magnitude + 1e-37);
+          CHECK_NEAR(y.at(first + i, column + c), sum, bound);
         }
       }
     }
@@ -106,7 +111,8 @@ void one_batch(int32_t isa, int32_t threads, HeadList heads, const std::vector<i
     for (size_t h = 0; h < heads.qk.size(); ++h) {
       const Reference r = softmax(qkv, heads, h, offsets[b], length, mp);
       for (size_t i = 0; i < r.p.size(); ++i) {
-        CHECK_NEAR(p[h * r.p.size() + i], r.p[i], r.error * r.p[i] + 1e-37);
+        const double bound = r.p[i] > 0.0 ? r.p[i] * (r.error[i] + bounds::gamma(length + 2)) : 0.0;
+        CHECK_NEAR(p[h * r.p.size() + i], r.p[i], bound + 0x1p-125);
       }
     }
   }
