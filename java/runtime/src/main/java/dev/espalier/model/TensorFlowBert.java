@@ -101,7 +101,7 @@ final class TensorFlowBert {
               + hidden
               + " is not a multiple of "
               + HEAD_SIZE
-              + "; put one there, or give the number of heads");
+              + "; put one there, or give the heads with OpenOptions.withHeads");
     }
     int layers = 0;
     while (weights.contains(EncoderTensors.layer(layers) + ".output.dense.weight")) {
@@ -137,13 +137,6 @@ final class TensorFlowBert {
     }
     if (!fields.hasNonNull("architectures")) {
       fields.putArray("architectures").add(architecture());
-    }
-    if (!fields.hasNonNull("id2label") && weights.contains("classifier.weight")) {
-      // As transformers names the classes of a model that has no names for them.
-      ObjectNode labels = fields.putObject("id2label");
-      for (int i = 0; i < matrix("classifier.weight").get(0); i++) {
-        labels.put(Integer.toString(i), "LABEL_" + i);
-      }
     }
     return ConfigReader.read(JsonFields.of(label, fields));
   }
