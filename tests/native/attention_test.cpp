@@ -88,8 +88,9 @@ void one_batch(int32_t isa, int32_t threads, HeadList heads, const std::vector<i
   if (masked) std::fill(mask.begin() + offsets[lengths.size() - 1], mask.end(), uint8_t{0});
   const uint8_t* mp = masked ? mask.data() : nullptr;
   Matrix y(tokens, heads.v_total(), random_int(0, 5));
-  CHECK_OK(esp_attention(backend.get(), qkv.data.data(), qkv.pitch, static_cast<int64_t>(lengths.size()),
-                         offsets.data(), mp, heads.packed.get(), y.data.data(), y.pitch));
+  CHECK_OK(esp_attention(backend.get(), qkv.data.data(), qkv.pitch, offsets.back(),
+                         static_cast<int64_t>(lengths.size()), offsets.data(), mp, heads.packed.get(), y.data.data(),
+                         y.pitch));
   CHECK(y.guards_untouched());
   expect_attention(qkv, heads, offsets, mp, y);
 
@@ -98,8 +99,8 @@ void one_batch(int32_t isa, int32_t threads, HeadList heads, const std::vector<i
   for (size_t b = 0; b < lengths.size(); ++b) {
     const int32_t own[2] = {0, lengths[b]};
     Matrix z(lengths[b], heads.v_total(), 3);
-    CHECK_OK(esp_attention(single.get(), qkv.row(offsets[b]), qkv.pitch, 1, own, masked ? mp + offsets[b] : nullptr,
-                           heads.packed.get(), z.data.data(), z.pitch));
+    CHECK_OK(esp_attention(single.get(), qkv.row(offsets[b]), qkv.pitch, own[1], 1, own,
+                           masked ? mp + offsets[b] : nullptr, heads.packed.get(), z.data.data(), z.pitch));
     CHECK(z.guards_untouched());
     for (int64_t r = 0; r < z.rows; ++r) CHECK(same_bits(z.row(r), y.row(offsets[b] + r), z.columns));
 
@@ -147,16 +148,16 @@ void not_finite(int32_t isa) {
   qkv.row(13)[16] = std::nanf("");  // a key of head 0 in the second sequence
   qkv.row(4)[32] = std::nanf("");   // a value of head 0 in the first
   Matrix y(20, 16);
-  CHECK_OK(esp_attention(backend.get(), qkv.data.data(), qkv.pitch, 2, offsets.data(), nullptr, heads.packed.get(),
-                         y.data.data(), y.pitch));
+  CHECK_OK(esp_attention(backend.get(), qkv.data.data(), qkv.pitch, offsets.back(), 2, offsets.data(), nullptr,
+                         heads.packed.get(), y.data.data(), y.pitch));
   for (int64_t t = 0; t < 20; ++t) {
     for (int64_t c = 0; c < 16; ++c) CHECK(std::isnan(y.at(t, c)) == (t < 10 ? c == 0 : c < 8));
   }
   // Masked, neither is looked at.
   std::vector<uint8_t> mask(20, 1);
   mask[13] = mask[4] = 0;
-  CHECK_OK(esp_attention(backend.get(), qkv.data.data(), qkv.pitch, 2, offsets.data(), mask.data(), heads.packed.get(),
-                         y.data.data(), y.pitch));
+  CHECK_OK(esp_attention(backend.get(), qkv.data.data(), qkv.pitch, offsets.back(), 2, offsets.data(), mask.data(),
+                         heads.packed.get(), y.data.data(), y.pitch));
   for (int64_t t = 0; t < 20; ++t) {
     for (int64_t c = 0; c < 16; ++c) CHECK(std::isfinite(y.at(t, c)));
   }
@@ -180,10 +181,10 @@ int main() {
     HeadList none;
     none.pack(backend.get());
     const int32_t offsets[2] = {0, 3};
-    CHECK_OK(esp_attention(backend.get(), nullptr, 0, 1, offsets, nullptr, none.packed.get(), nullptr, 0));
+    CHECK_OK(esp_attention(backend.get(), nullptr, 0, 3, 1, offsets, nullptr, none.packed.get(), nullptr, 0));
     HeadList some = even_heads(1, 4);
     some.pack(backend.get());
-    CHECK_OK(esp_attention(backend.get(), nullptr, 0, 0, offsets, nullptr, some.packed.get(), nullptr, 0));
+    CHECK_OK(esp_attention(backend.get(), nullptr, 0, 0, 0, offsets, nullptr, some.packed.get(), nullptr, 0));
   });
   return check::finish();
 }
