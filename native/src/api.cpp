@@ -161,19 +161,21 @@ void linear(Call& call, const espalier::Kernels& kernels, const float* x, int64_
   require_finite(kernels.int8.linear(call, x, x_pitch, rows, weight.int8, y, y_pitch), rows);
 }
 
+int64_t columns(const esp_weight& weight) { return weight.dtype == ESP_I8 ? weight.int8.n : weight.weight.n; }
+
 // Two weights of different dtypes: op by op, some rows at a time.
 void mixed_feed_forward(Call& call, const espalier::Kernels& kernels, const float* x, int64_t x_pitch, int64_t rows,
                         const esp_weight& in, int32_t activation, const esp_weight& out, float* y, int64_t y_pitch) {
   constexpr int64_t kRows = 256;
-  const int64_t columns = in.dtype == ESP_I8 ? in.int8.n : in.weight.n;
-  const std::unique_ptr<float, void (*)(void*)> owned(allocate_array<float>(std::min(kRows, rows) * columns),
+  const int64_t inner = columns(in);
+  const std::unique_ptr<float, void (*)(void*)> owned(allocate_array<float>(std::min(kRows, rows) * inner),
                                                       espalier::release);
   float* f = owned.get();
   for (int64_t first = 0; first < rows; first += kRows) {
     const int64_t count = std::min(kRows, rows - first);
-    linear(call, kernels, x + first * x_pitch, x_pitch, count, in, f, columns);
-    kernels.activation(call, activation, f, columns, count, columns, f, columns);
-    linear(call, kernels, f, columns, count, out, y + first * y_pitch, y_pitch);
+    linear(call, kernels, x + first * x_pitch, x_pitch, count, in, f, inner);
+    kernels.activation(call, activation, f, inner, count, inner, f, inner);
+    linear(call, kernels, f, inner, count, out, y + first * y_pitch, y_pitch);
   }
 }
 
@@ -277,8 +279,8 @@ int64_t esp_weight_bytes(const esp_weight* weight) {
   return q.panels * (weight->kernels.int8.panel_bytes(q.k) + vectors * weight->kernels.panel * kFloat);
 }
 
-esp_status esp_heads_create(esp_backend*, int32_t count, const int32_t* qk_width, const int32_t* v_width,
-                            const float* scale, esp_heads** out) {
+esp_status esp_heads_create(esp_backend*, int32_t count, const int32_t* index, const int32_t* qk_width,
+                            const int32_t* v_width, const float* scale, esp_heads** out) {
   return guard([&] {
     auto heads = std::make_unique<esp_heads>();
     int32_t qk_total = 0;
@@ -286,7 +288,7 @@ esp_status esp_heads_create(esp_backend*, int32_t count, const int32_t* qk_width
     int32_t qk = 0;
     int32_t v = 0;
     for (int32_t h = 0; h < count; ++h) {
-      heads->list.push_back({qk, qk_total + qk, 2 * qk_total + v, v, qk_width[h], v_width[h], scale[h]});
+      heads->list.push_back({index[h], qk, qk_total + qk, 2 * qk_total + v, v, qk_width[h], v_width[h], scale[h]});
       qk += qk_width[h];
       v += v_width[h];
       heads->heads.largest_qk = std::max(heads->heads.largest_qk, qk_width[h]);
@@ -354,7 +356,9 @@ esp_status esp_feed_forward(esp_backend* backend, const float* x, int64_t x_pitc
   return guard([&] {
     Call call(backend->pool);
     const espalier::Kernels& kernels = backend->kernels;
-    if (w_in->dtype != w_out->dtype) {
+    if (columns(*w_in) == 0) {
+      linear(call, kernels, x, x_pitch, rows, *w_out, y, y_pitch);
+    } else if (w_in->dtype != w_out->dtype) {
       mixed_feed_forward(call, kernels, x, x_pitch, rows, *w_in, activation, *w_out, y, y_pitch);
     } else if (w_in->dtype == ESP_F32) {
       kernels.feed_forward(call, x, x_pitch, rows, w_in->weight, activation, w_out->weight, y, y_pitch);
@@ -375,11 +379,12 @@ esp_status esp_add_layernorm(esp_backend* backend, const float* x, int64_t x_pit
 }
 
 esp_status esp_attention(esp_backend* backend, const float* qkv, int64_t qkv_pitch, int64_t sequences,
-                         const int32_t* offsets, const uint8_t* key_mask, const esp_heads* heads, float* context,
-                         int64_t context_pitch) {
+                         const int32_t* offsets, const uint8_t* key_mask, const esp_heads* heads,
+                         const float* head_mask, int64_t head_mask_pitch, float* context, int64_t context_pitch) {
   return guard([&] {
     Call call(backend->pool);
-    backend->kernels.attention(call, qkv, qkv_pitch, sequences, offsets, key_mask, heads->heads, context,
+    const espalier::HeadMask mask{head_mask, head_mask_pitch};
+    backend->kernels.attention(call, qkv, qkv_pitch, sequences, offsets, key_mask, heads->heads, mask, context,
                                context_pitch);
   });
 }

@@ -13,8 +13,14 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 
-/** One forward pass over a fixture's inputs, and the comparison of everything that it expects. */
+/**
+ * The forward pass over a fixture's inputs, once more under its head mask if it has one, and the
+ * comparison of everything that it expects.
+ */
 final class GoldenRun {
+  /** Before the names of what is expected under the head mask. */
+  private static final String MASKED = "head_mask.";
+
   private final GoldenFixture fixture;
   private final Encoder encoder;
   private final PackedBatch batch;
@@ -35,18 +41,25 @@ final class GoldenRun {
     List<String> names = fixture.outputs();
     try (Workspace workspace = encoder.backend().workspace(encoder.plan(batch.tokens()))) {
       Ops ops = new Ops(encoder.backend(), workspace);
-      ops.reset();
-      Tensor x = encoder.forward(ops, batch, new Recorder(names));
-      computed.put("last_hidden_state", ops.toArray(x));
-      if (encoder.hasPooler()) {
-        computed.put("pooler_output", ops.toArray(encoder.pooler(ops, x, batch)));
-      }
+      pass(ops, batch, new Recorder(names), "");
+      fixture
+          .headMask()
+          .ifPresent(mask -> pass(ops, batch.withHeadMask(mask), EncoderObserver.NONE, MASKED));
     }
     List<ParityReport.Output> outputs = new ArrayList<>();
     for (String name : names) {
       outputs.add(compare(name));
     }
     return outputs;
+  }
+
+  private void pass(Ops ops, PackedBatch inputs, EncoderObserver observer, String prefix) {
+    ops.reset();
+    Tensor x = encoder.forward(ops, inputs, observer);
+    computed.put(prefix + "last_hidden_state", ops.toArray(x));
+    if (encoder.hasPooler()) {
+      computed.put(prefix + "pooler_output", ops.toArray(encoder.pooler(ops, x, inputs)));
+    }
   }
 
   /** Copies what the fixture has expectations for. */
@@ -76,11 +89,12 @@ final class GoldenRun {
   }
 
   private ParityReport.Output compare(String name) {
+    boolean pooled = name.endsWith("pooler_output");
     boolean ours =
         name.startsWith("hidden_states.")
             || name.startsWith("attentions.")
-            || name.equals("last_hidden_state")
-            || name.equals("pooler_output");
+            || name.endsWith("last_hidden_state")
+            || pooled;
     if (!ours) {
       return new ParityReport.Output(
           name, Double.NaN, Double.NaN, Tolerances.WHOLE_MODEL_F32, Verdict.NOT_YET);
@@ -98,7 +112,7 @@ final class GoldenRun {
     Largest largest = new Largest();
     if (attentions.containsKey(name)) {
       compareAttentions(name, largest);
-    } else if (name.equals("pooler_output")) {
+    } else if (pooled) {
       comparePooler(name, largest);
     } else {
       compareTokens(name, largest);

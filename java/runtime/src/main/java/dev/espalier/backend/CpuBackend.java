@@ -154,6 +154,7 @@ public final class CpuBackend implements Backend {
   @Override
   public Heads heads(HeadLayout layout) {
     int n = layout.heads().size();
+    int[] index = layout.heads().stream().mapToInt(HeadLayout.Head::index).toArray();
     int[] qk = layout.heads().stream().mapToInt(HeadLayout.Head::qkWidth).toArray();
     int[] v = layout.heads().stream().mapToInt(HeadLayout.Head::vWidth).toArray();
     float[] scale = new float[n];
@@ -161,12 +162,16 @@ public final class CpuBackend implements Backend {
       scale[h] = layout.heads().get(h).scale();
     }
     long[] out = new long[1];
-    try (NativeHandle staging = allocate("staging", 12L * Math.max(1, n))) {
-      long at = staging.address();
-      NativeMemory.write(at, qk, 0, n);
-      NativeMemory.write(at + 4L * n, v, 0, n);
-      NativeMemory.write(at + 8L * n, scale, 0, n);
-      check(Espalier.esp_heads_create(handle.address(), n, at, at + 4L * n, at + 8L * n, out));
+    try (NativeHandle staging = allocate("staging", 16L * Math.max(1, n))) {
+      long indexAt = staging.address();
+      long qkAt = indexAt + 4L * n;
+      long vAt = qkAt + 4L * n;
+      long scaleAt = vAt + 4L * n;
+      NativeMemory.write(indexAt, index, 0, n);
+      NativeMemory.write(qkAt, qk, 0, n);
+      NativeMemory.write(vAt, v, 0, n);
+      NativeMemory.write(scaleAt, scale, 0, n);
+      check(Espalier.esp_heads_create(handle.address(), n, indexAt, qkAt, vAt, scaleAt, out));
     }
     return new NativeHeads(layout, new NativeHandle("heads", out[0], Espalier::esp_heads_destroy));
   }
@@ -279,18 +284,21 @@ public final class CpuBackend implements Backend {
   }
 
   @Override
-  public void attention(Tensor qkv, PackedBatch batch, Heads heads, Tensor context) {
+  public void attention(Tensor qkv, PackedBatch batch, Heads heads, int layer, Tensor context) {
     NativeTensor in = (NativeTensor) qkv;
     NativeTensor out = (NativeTensor) context;
+    BatchAddresses b = in.workspace().upload(batch);
     check(
         Espalier.esp_attention(
             handle.address(),
             in.address(),
             in.pitch(),
             batch.sequences(),
-            in.workspace().upload(batch).offsets(),
+            b.offsets(),
             0,
             ((NativeHeads) heads).handle().address(),
+            b.headMask(layer, batch.sequences()),
+            b.maskHeads(),
             out.address(),
             out.pitch()));
   }

@@ -17,8 +17,17 @@ final class NativeWorkspace implements Workspace {
     }
   }
 
-  /** Addresses of a batch's arrays, int32 each. */
-  record BatchAddresses(long ids, long types, long positions, long offsets) {}
+  /**
+   * Addresses of a batch's arrays, int32 each, and of its head masks, fp32 [layers, sequences,
+   * maskHeads], 0 if it has none.
+   */
+  record BatchAddresses(
+      long ids, long types, long positions, long offsets, long masks, int maskHeads) {
+    /** The factors of one layer, [sequences, maskHeads]; 0 if there are none. */
+    long headMask(int layer, int sequences) {
+      return masks == 0 ? 0 : masks + 4L * layer * sequences * maskHeads;
+    }
+  }
 
   private final CpuBackend backend;
   private final WorkspacePlan plan;
@@ -70,7 +79,8 @@ final class NativeWorkspace implements Workspace {
   BatchAddresses upload(PackedBatch b) {
     if (b != batch) {
       long tokens = b.tokens();
-      long needed = 4 * (3 * tokens + b.sequences() + 1);
+      float[] factors = HeadFactors.of(b);
+      long needed = 4 * (3 * tokens + b.sequences() + 1 + factors.length);
       if (needed > batchCapacity) {
         if (batchMemory != null) {
           batchMemory.close();
@@ -81,7 +91,15 @@ final class NativeWorkspace implements Workspace {
         batchCapacity = 2 * needed;
       }
       long at = batchMemory.address();
-      BatchAddresses a = new BatchAddresses(at, at + 4 * tokens, at + 8 * tokens, at + 12 * tokens);
+      long masksAt = at + 4 * (3 * tokens + b.sequences() + 1);
+      BatchAddresses a =
+          new BatchAddresses(
+              at,
+              at + 4 * tokens,
+              at + 8 * tokens,
+              at + 12 * tokens,
+              factors.length == 0 ? 0 : masksAt,
+              HeadFactors.heads(b));
       b.read(
           (ids, types, positions, offsets) -> {
             NativeMemory.write(a.ids(), ids, 0, ids.length);
@@ -89,6 +107,7 @@ final class NativeWorkspace implements Workspace {
             NativeMemory.write(a.positions(), positions, 0, positions.length);
             NativeMemory.write(a.offsets(), offsets, 0, offsets.length);
           });
+      NativeMemory.write(masksAt, factors, 0, factors.length);
       batch = b;
       addresses = a;
     }

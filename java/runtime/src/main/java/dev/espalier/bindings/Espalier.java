@@ -24,7 +24,7 @@ import org.bytedeco.javacpp.annotation.Platform;
 @NoException
 public final class Espalier {
   /** {@code ESP_ABI_VERSION} of the header that this class was written from. */
-  public static final int ABI_VERSION = 2;
+  public static final int ABI_VERSION = 3;
 
   // esp_status
   public static final int ESP_OK = 0;
@@ -122,6 +122,7 @@ public final class Espalier {
   public static native int esp_heads_create(
       @Cast("esp_backend*") long backend,
       int count,
+      @Cast("const int32_t*") long index,
       @Cast("const int32_t*") long qk_width,
       @Cast("const int32_t*") long v_width,
       @Cast("const float*") long scale,
@@ -218,6 +219,8 @@ public final class Espalier {
       @Cast("const int32_t*") long offsets,
       @Cast("const uint8_t*") long key_mask,
       @Cast("const esp_heads*") long heads,
+      @Cast("const float*") long head_mask,
+      long head_mask_pitch,
       @Cast("float*") long context,
       long context_pitch);
 

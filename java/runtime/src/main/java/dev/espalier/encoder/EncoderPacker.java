@@ -5,6 +5,7 @@ import dev.espalier.backend.FeedForward;
 import dev.espalier.backend.RowSource;
 import dev.espalier.format.Checkpoint;
 import dev.espalier.model.EncoderTensors;
+import dev.espalier.model.LayerShape;
 import dev.espalier.model.ModelConfig;
 import dev.espalier.model.ModelSource;
 import dev.espalier.tensor.DType;
@@ -18,7 +19,6 @@ import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
 import java.util.Optional;
-import java.util.SortedSet;
 
 /**
  * Packs an opened model's weights into a backend: names of a checkpoint on one side, an {@link
@@ -99,9 +99,9 @@ public final class EncoderPacker {
     }
     Optional<Linear> pooler =
         weights.contains(EncoderTensors.POOLER + ".weight")
-            ? Optional.of(linear(List.of(EncoderTensors.POOLER), false))
+            ? Optional.of(linear(List.of(EncoderTensors.POOLER), h, h, false))
             : Optional.empty();
-    return new Encoder(config, backend, embeddings, norm, layers, pooler);
+    return new Encoder(config, backend, embeddings, norm, layers, pooler, Optional.empty());
   }
 
   private Embeddings embeddings(int h) {
@@ -132,49 +132,47 @@ public final class EncoderPacker {
   }
 
   private Layer layer(int l) {
+    LayerShape shape = config.shape(l);
+    HeadLayout heads = shape.heads();
+    int h = config.hiddenSize();
+    int inner = shape.intermediateSize();
     String prefix = "encoder.layer." + l + ".";
     String self = prefix + "attention.self.";
     return new Layer(
-        linear(List.of(self + "query", self + "key", self + "value"), true),
-        keep(backend.heads(headLayout(l))),
-        linear(List.of(prefix + "attention.output.dense"), true),
+        linear(List.of(self + "query", self + "key", self + "value"), heads.qkvColumns(), h, true),
+        keep(backend.heads(heads)),
+        linear(List.of(prefix + "attention.output.dense"), h, heads.vColumns(), true),
         norm(prefix + "attention.output.LayerNorm"),
         new FeedForward(
-            linear(List.of(prefix + "intermediate.dense"), true),
+            linear(List.of(prefix + "intermediate.dense"), inner, h, true),
             config.activation(),
-            linear(List.of(prefix + "output.dense"), true)),
+            linear(List.of(prefix + "output.dense"), h, inner, true)),
         norm(prefix + "output.LayerNorm"));
   }
 
-  /** All heads of the original model that {@code pruned_heads} does not list, at full width. */
-  private HeadLayout headLayout(int layer) {
-    SortedSet<Integer> pruned = config.prunedHeads().get(layer);
-    float scale = (float) (1 / Math.sqrt(config.headSize()));
-    List<HeadLayout.Head> heads = new ArrayList<>();
-    for (int head = 0; head < config.heads(); head++) {
-      if (pruned == null || !pruned.contains(head)) {
-        heads.add(new HeadLayout.Head(head, config.headSize(), config.headSize(), scale));
-      }
-    }
-    return new HeadLayout(heads);
-  }
-
-  /** One linear layer, or several of the same input as one: their outputs side by side. */
-  private Linear linear(List<String> names, boolean quantizable) {
-    StoredMatrix matrix =
-        new StoredMatrix(weights, names.stream().map(n -> n + ".weight").toList());
-    float[] bias = new float[matrix.rows()];
+  /**
+   * One linear layer, or several of the same input as one: their outputs side by side. A part
+   * without elements has no tensor.
+   */
+  private Linear linear(List<String> names, int outputs, int inputs, boolean quantizable) {
+    float[] bias = new float[outputs];
     int at = 0;
     for (String name : names) {
-      int n = weights.info(name + ".bias").shape().get(0);
-      weights.read(name + ".bias", 0, bias, at, n);
-      at += n;
+      if (weights.contains(name + ".bias")) {
+        int n = weights.info(name + ".bias").shape().get(0);
+        weights.read(name + ".bias", 0, bias, at, n);
+        at += n;
+      }
     }
-    int k = matrix.columns();
+    if (outputs == 0 || inputs == 0) {
+      return keep(backend.linear(outputs, inputs, (first, count, target) -> {}, bias));
+    }
+    StoredMatrix matrix =
+        new StoredMatrix(weights, names.stream().map(n -> n + ".weight").toList());
     return keep(
         isInt8(matrix, quantizable)
-            ? backend.int8Linear(bias.length, k, matrix.codes(), bias)
-            : backend.linear(bias.length, k, matrix.values(), bias));
+            ? backend.int8Linear(outputs, inputs, matrix.codes(), bias)
+            : backend.linear(outputs, inputs, matrix.values(), bias));
   }
 
   private LayerNorm norm(String name) {
