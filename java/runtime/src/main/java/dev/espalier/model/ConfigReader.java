@@ -82,7 +82,8 @@ final class ConfigReader {
         prunedHeads(layers, heads),
         shapes(layers, heads, hidden / heads, intermediate),
         labels(),
-        json.string("problem_type", null));
+        json.string("problem_type", null),
+        json.bool("tie_word_embeddings", true));
   }
 
   private List<String> architectures() {

@@ -29,6 +29,7 @@ import java.util.SortedSet;
  *     prunedHeads} can say (docs/FORMAT.md); else empty
  * @param labels class names by id, from {@code id2label}; empty if the file names none
  * @param problemType {@code problem_type} as the file has it, or null
+ * @param tieWordEmbeddings whether the masked language model's decoder is the word table itself
  */
 public record ModelConfig(
     List<String> architectures,
@@ -44,7 +45,8 @@ public record ModelConfig(
     SortedMap<Integer, SortedSet<Integer>> prunedHeads,
     List<LayerShape> shapes,
     Map<Integer, String> labels,
-    String problemType) {
+    String problemType,
+    boolean tieWordEmbeddings) {
 
   /**
    * Reads {@code config.json}.
@@ -75,6 +77,23 @@ public record ModelConfig(
   /** What scores are multiplied by before the softmax, also in a head that was sliced. */
   public float attentionScale() {
     return (float) (1 / Math.sqrt(headSize()));
+  }
+
+  /** The first of the architectures that is a task; {@link Task#NONE} if none is. */
+  public Task task() {
+    return architectures.stream()
+        .map(Task::ofArchitecture)
+        .filter(t -> t != Task.NONE)
+        .findFirst()
+        .orElse(Task.NONE);
+  }
+
+  /**
+   * The name of class {@code id}: from {@code id2label}, or {@code LABEL_id} as transformers has
+   * it.
+   */
+  public String label(int id) {
+    return labels.getOrDefault(id, "LABEL_" + id);
   }
 
   /** The number of heads that layer {@code layer} still has. */

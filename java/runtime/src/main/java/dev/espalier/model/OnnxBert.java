@@ -281,6 +281,7 @@ final class OnnxBert {
         Collections.unmodifiableSortedMap(pruned),
         List.of(),
         Map.of(),
-        null);
+        null,
+        true);
   }
 }

@@ -28,7 +28,8 @@ class WorkTest {
         pruned,
         List.of(),
         Map.of(),
-        null);
+        null,
+        true);
   }
 
   /** 6 x 2 x (4 x 384^2 + 2 x 384 x 1536) in the linears, 6 x 4 x 384 a pair of tokens. */

@@ -53,7 +53,8 @@ final class RandomModel {
             pruned,
             List.of(),
             Map.of(),
-            null);
+            null,
+            true);
     Weights weights = new Weights(config, seed);
     byte[] vocab = vocabulary().getBytes(StandardCharsets.UTF_8);
     return new ModelSource(

@@ -154,7 +154,8 @@ public record Cut(List<LayerCut> layers) {
         plain ? prunedHeads(source, shapes) : Collections.emptySortedMap(),
         plain ? List.of() : shapes,
         source.labels(),
-        source.problemType());
+        source.problemType(),
+        source.tieWordEmbeddings());
   }
 
   private static LayerShape shape(ModelConfig source, LayerCut layer) {
