@@ -133,6 +133,7 @@ void create_i8(esp_weight& weight, int32_t n, int32_t k) {
   w.n = n;
   w.k = k;
   w.panels = static_cast<int32_t>((int64_t{n} + panel - 1) / panel);
+  w.input_block = 1;
   const int64_t channels = int64_t{w.panels} * panel;
   w.codes = allocate_array<int8_t>(w.panels * weight.kernels.int8.panel_bytes(k));
   w.scales = allocate_array<float>(channels);
@@ -144,6 +145,12 @@ void require_dtype(const esp_weight* weight, int32_t dtype, const char* way_out)
   if (weight->dtype != dtype) {
     throw Error(ESP_INVALID_ARGUMENT,
                 std::string("weight is ") + (weight->dtype == ESP_I8 ? "int8" : "fp32") + ": " + way_out);
+  }
+}
+
+void require_block(int32_t block) {
+  if (block < 1 || block > 32 || (block & (block - 1)) != 0) {
+    throw Error(ESP_INVALID_ARGUMENT, "input block is " + std::to_string(block) + ", expected a power of two up to 32");
   }
 }
 
@@ -262,6 +269,14 @@ esp_status esp_weight_set_codes(esp_weight* weight, int32_t first, int32_t count
   });
 }
 
+esp_status esp_weight_set_input_block(esp_weight* weight, int32_t block) {
+  return guard([&] {
+    require_dtype(weight, ESP_I8, "only int8 layers rotate their input");
+    require_block(block);
+    weight->int8.input_block = block;
+  });
+}
+
 esp_status esp_weight_set_bias(esp_weight* weight, int32_t first, int32_t count, const float* values) {
   return guard([&] {
     float* bias = weight->dtype == ESP_I8 ? weight->int8.bias : weight->weight.bias;
@@ -325,10 +340,11 @@ esp_status esp_linear(esp_backend* backend, const float* x, int64_t x_pitch, int
 }
 
 esp_status esp_quantize(esp_backend* backend, const float* x, int64_t x_pitch, int64_t rows, int64_t columns,
-                        int8_t* codes, float* scales) {
+                        int32_t input_block, int8_t* codes, float* scales) {
   return guard([&] {
+    require_block(input_block);
     Call call(backend->pool);
-    require_finite(backend->kernels.int8.quantize(call, x, x_pitch, rows, columns, codes, scales), rows);
+    require_finite(backend->kernels.int8.quantize(call, x, x_pitch, rows, columns, input_block, codes, scales), rows);
   });
 }
 

@@ -319,7 +319,7 @@ public final class CpuBackend implements Backend {
   }
 
   @Override
-  public QuantizedRows quantize(Tensor x) {
+  public QuantizedRows quantize(Tensor x, int inputBlock) {
     NativeTensor in = (NativeTensor) x;
     byte[] codes = new byte[Math.multiplyExact(in.rows(), in.columns())];
     float[] scales = new float[in.rows()];
@@ -332,6 +332,7 @@ public final class CpuBackend implements Backend {
               in.pitch(),
               in.rows(),
               in.columns(),
+              inputBlock,
               at,
               memory.address()));
       NativeMemory.read(at, codes, 0, codes.length);
