@@ -167,8 +167,9 @@ void attentions() {
     for (int32_t b = 0; b <= sequences; ++b) offsets.push_back(b * length);
     float* qkv = floats(int64_t{4096} * 1152);
     float* y = floats(int64_t{4096} * 384);
-    const Timing t =
-        measure([&] { must(esp_attention(backend, qkv, 1152, sequences, offsets.data(), nullptr, h, y, 384)); });
+    const Timing t = measure([&] {
+      must(esp_attention(backend, qkv, 1152, offsets.back(), sequences, offsets.data(), nullptr, h, y, 384));
+    });
     char name[80];
     std::snprintf(name, sizeof name, "attention length %4d x %4d", length, sequences);
     report(name, 4.0 * length * length * 384.0 * sequences, t);
@@ -212,7 +213,8 @@ struct Network {
                              word, word, gamma, beta, 1e-12f, x, 384));
     for (const Layer& w : layers) {
       must(esp_linear(backend, x, 384, rows, w.qkv, qkv, 1152));
-      must(esp_attention(backend, qkv, 1152, sequences, offsets.data(), nullptr, head_list, context, 384));
+      must(esp_attention(backend, qkv, 1152, offsets.back(), sequences, offsets.data(), nullptr, head_list, context,
+                         384));
       must(esp_linear(backend, context, 384, rows, w.attention_output, a, 384));
       must(esp_add_layernorm(backend, a, 384, x, 384, rows, 384, gamma, beta, 1e-12f, a, 384));
       must(esp_feed_forward(backend, a, 384, rows, w.in, ESP_GELU, w.out, f, 384));

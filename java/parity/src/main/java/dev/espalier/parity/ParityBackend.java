@@ -304,7 +304,7 @@ public final class ParityBackend implements Backend {
   public void addLayerNorm(Tensor x, Tensor r, LayerNorm norm, Tensor y) {
     PairedNorm n = (PairedNorm) norm;
     float[] in = values(x);
-    float[] residual = values(r);
+    float[] residual = r == null ? null : values(r);
     reference.addLayerNorm(x, r, n.reference(), y);
     float[] expected = values(y);
     float[] actual =
@@ -312,7 +312,10 @@ public final class ParityBackend implements Backend {
             tested,
             ops ->
                 ops.toArray(
-                    ops.addLayerNorm(input(ops, in, x), input(ops, residual, r), n.tested())));
+                    ops.addLayerNorm(
+                        input(ops, in, x),
+                        r == null ? null : input(ops, residual, r),
+                        n.tested())));
     Rounding rounding = rounding(OpKind.ADD_LAYERNORM);
     double[] bound = new double[expected.length];
     int h = x.columns();
@@ -320,10 +323,11 @@ public final class ParityBackend implements Backend {
     double[] magnitude = new double[h];
     for (int at = 0; at < expected.length; at += h) {
       for (int c = 0; c < h; c++) {
-        sum[c] = (double) in[at + c] + residual[at + c];
+        sum[c] = (double) in[at + c] + (r == null ? 0 : residual[at + c]);
         magnitude[c] = Math.abs(sum[c]);
       }
-      NormBounds.row(rounding, sum, magnitude, 1, n.gamma(), n.epsilon(), expected, bound, at);
+      NormBounds.row(
+          rounding, sum, magnitude, r == null ? 0 : 1, n.gamma(), n.epsilon(), expected, bound, at);
     }
     report(OpKind.ADD_LAYERNORM, shape(x), expected, actual, bound);
   }

@@ -99,6 +99,11 @@ public interface Backend extends AutoCloseable {
    */
   void pool(Tensor x, PackedBatch batch, Pooling pooling, boolean normalize, Tensor y);
 
+  /** {@code y[i] = x[indices[i]]}, row by row; the indices ascend. */
+  default void gatherRows(Tensor x, int[] indices, Tensor y) {
+    pool(x, PackedBatch.starting(indices, x.rows()), Pooling.CLS, false, y);
+  }
+
   /** The attention probabilities of sequence {@code b}: [heads, length, length], for diagnosis. */
   float[] attentionProbabilities(Tensor qkv, PackedBatch batch, int b, Heads heads);
 

@@ -89,13 +89,15 @@ public final class Ops {
     return context;
   }
 
-  /** {@code layernorm(x + r)}: [rows, H]. */
+  /** {@code layernorm(x + r)}, or {@code layernorm(x)} if r is null: [rows, H]. */
   public Tensor addLayerNorm(Tensor x, Tensor r, LayerNorm norm) {
     same("add_layernorm", "x has", x.columns(), "the norm expects", norm.columns());
-    same("add_layernorm", "x has", x.columns(), "the residual has", r.columns());
-    if (x.rows() != r.rows()) {
-      throw new InvalidInputException(
-          "add_layernorm: x has " + x.rows() + " rows, the residual has " + r.rows());
+    if (r != null) {
+      same("add_layernorm", "x has", x.columns(), "the residual has", r.columns());
+      if (x.rows() != r.rows()) {
+        throw new InvalidInputException(
+            "add_layernorm: x has " + x.rows() + " rows, the residual has " + r.rows());
+      }
     }
     Tensor y = workspace.allocate(x.rows(), x.columns());
     backend.addLayerNorm(x, r, norm, y);
@@ -132,6 +134,31 @@ public final class Ops {
     sameRows("pool", "x", x, batch);
     Tensor y = workspace.allocate(batch.sequences(), x.columns());
     backend.pool(x, batch, pooling, normalize, y);
+    return y;
+  }
+
+  /**
+   * The rows of x with these indices, which ascend: [indices, H].
+   *
+   * @throws InvalidInputException if an index is outside x, or not above the one before
+   */
+  public Tensor gatherRows(Tensor x, int[] indices) {
+    for (int i = 0; i < indices.length; i++) {
+      int least = i == 0 ? 0 : indices[i - 1] + 1;
+      if (indices[i] < least || indices[i] >= x.rows()) {
+        throw new InvalidInputException(
+            "gather_rows: index "
+                + i
+                + " is "
+                + indices[i]
+                + ", expected "
+                + least
+                + " to "
+                + (x.rows() - 1));
+      }
+    }
+    Tensor y = workspace.allocate(indices.length, x.columns());
+    backend.gatherRows(x, indices, y);
     return y;
   }
 

@@ -81,7 +81,8 @@ final class ConfigReader {
         eps(),
         prunedHeads(layers, heads),
         labels(),
-        json.string("problem_type", null));
+        json.string("problem_type", null),
+        json.bool("tie_word_embeddings", true));
   }
 
   private List<String> architectures() {

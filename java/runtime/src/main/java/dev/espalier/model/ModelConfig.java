@@ -24,6 +24,7 @@ import java.util.SortedSet;
  *     without are absent
  * @param labels class names by id, from {@code id2label}; empty if the file names none
  * @param problemType {@code problem_type} as the file has it, or null
+ * @param tieWordEmbeddings whether the masked language model's decoder is the word table itself
  */
 public record ModelConfig(
     List<String> architectures,
@@ -38,7 +39,8 @@ public record ModelConfig(
     double layerNormEps,
     SortedMap<Integer, SortedSet<Integer>> prunedHeads,
     Map<Integer, String> labels,
-    String problemType) {
+    String problemType,
+    boolean tieWordEmbeddings) {
 
   /**
    * Reads {@code config.json}.
@@ -49,6 +51,23 @@ public record ModelConfig(
    */
   public static ModelConfig read(Path file) {
     return ConfigReader.read(JsonText.readObject(file));
+  }
+
+  /** The first of the architectures that is a task; {@link Task#NONE} if none is. */
+  public Task task() {
+    return architectures.stream()
+        .map(Task::ofArchitecture)
+        .filter(t -> t != Task.NONE)
+        .findFirst()
+        .orElse(Task.NONE);
+  }
+
+  /**
+   * The name of class {@code id}: from {@code id2label}, or {@code LABEL_id} as transformers has
+   * it.
+   */
+  public String label(int id) {
+    return labels.getOrDefault(id, "LABEL_" + id);
   }
 
   /** The number of heads that layer {@code layer} still has. */

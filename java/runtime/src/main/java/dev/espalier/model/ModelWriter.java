@@ -171,6 +171,9 @@ public final class ModelWriter {
     if (c.problemType() != null) {
       j.writeStringField("problem_type", c.problemType());
     }
+    if (!c.tieWordEmbeddings()) {
+      j.writeBooleanField("tie_word_embeddings", false);
+    }
   }
 
   private static void embedding(EmbeddingSettings settings, ModelConfig config, Path directory)

@@ -280,6 +280,7 @@ final class OnnxBert {
         eps,
         Collections.unmodifiableSortedMap(pruned),
         Map.of(),
-        null);
+        null,
+        true);
   }
 }

@@ -1,18 +1,26 @@
 package dev.espalier.task;
 
 import dev.espalier.ModelFormatException;
+import dev.espalier.UnsupportedModelException;
 import dev.espalier.backend.Backend;
 import dev.espalier.backend.Backends;
 import dev.espalier.encoder.Encoder;
 import dev.espalier.encoder.EncoderPacker;
 import dev.espalier.encoder.Lanes;
+import dev.espalier.encoder.TaskHead;
+import dev.espalier.encoder.TaskHeadPacker;
 import dev.espalier.model.EmbeddingSettings;
 import dev.espalier.model.ModelConfig;
 import dev.espalier.model.ModelSource;
 import dev.espalier.model.Models;
+import dev.espalier.model.Task;
+import dev.espalier.tensor.DType;
 import dev.espalier.text.EncodedBatch;
 import dev.espalier.text.WordPieceTokenizer;
+import java.util.Arrays;
+import java.util.List;
 import java.util.Optional;
+import java.util.stream.Collectors;
 
 /**
  * A model that is ready to run: encoder and tokenizer, loaded on one backend. Load it once, share
@@ -26,20 +34,27 @@ public final class Model implements AutoCloseable {
   private final String location;
   private final Backend backend;
   private final Encoder encoder;
+  private final Optional<TaskHead> head;
+  private final Optional<ModelFormatException> headProblem;
   private final Lanes lanes;
+  private final HeadPasses passes;
   private final int batchTokens;
   private final Optional<WordPieceTokenizer> tokenizer;
   private final Optional<EmbeddingSettings> embeddingSettings;
   private final Lease lease;
 
-  private Model(ModelSource source, Backend backend, Encoder encoder, int batchTokens) {
+  private Model(
+      ModelSource source, Backend backend, Encoder encoder, PackedHead packed, int batchTokens) {
     this.name = source.name();
     this.location = source.location();
     this.backend = backend;
     this.encoder = encoder;
+    this.head = packed.head();
+    this.headProblem = packed.problem();
     this.batchTokens = batchTokens;
-    this.lanes =
-        new Lanes(encoder, encoder.plan(Math.max(batchTokens, encoder.config().maxPositions())));
+    int most = Math.max(batchTokens, encoder.config().maxPositions());
+    this.lanes = new Lanes(encoder, encoder.plan(most));
+    this.passes = new HeadPasses(encoder, head.orElse(null), most);
     this.tokenizer = source.tokenizer().map(WordPieceTokenizer::load);
     this.embeddingSettings = source.embedding();
     this.lease = new Lease("model " + name, this::free);
@@ -69,18 +84,39 @@ public final class Model implements AutoCloseable {
     Backend backend =
         Backends.create(options.backend(), options.instructionSet(), options.threads());
     Encoder encoder = null;
+    PackedHead head = null;
     try {
       encoder =
           options.dtype().isPresent()
               ? EncoderPacker.pack(source, backend, options.dtype().get())
               : EncoderPacker.pack(source, backend);
-      return new Model(source, backend, encoder, options.batchTokens());
+      head = PackedHead.of(source, backend, options.dtype());
+      return new Model(source, backend, encoder, head, options.batchTokens());
     } catch (RuntimeException | Error e) {
+      if (head != null) {
+        head.close();
+      }
       if (encoder != null) {
         encoder.close();
       }
       backend.close();
       throw e;
+    }
+  }
+
+  /** A task head, or why there is none. */
+  private record PackedHead(Optional<TaskHead> head, Optional<ModelFormatException> problem) {
+    /** A damaged head does not keep an encoder from being used without it. */
+    static PackedHead of(ModelSource source, Backend backend, Optional<DType> dtype) {
+      try {
+        return new PackedHead(TaskHeadPacker.pack(source, backend, dtype), Optional.empty());
+      } catch (ModelFormatException e) {
+        return new PackedHead(Optional.empty(), Optional.of(e));
+      }
+    }
+
+    void close() {
+      head.ifPresent(TaskHead::close);
     }
   }
 
@@ -127,7 +163,7 @@ public final class Model implements AutoCloseable {
   /** Bytes of the weights as packed. */
   public long weightBytes() {
     try (Lease.Use use = use()) {
-      return encoder.bytes();
+      return encoder.bytes() + head.map(TaskHead::bytes).orElse(0L);
     }
   }
 
@@ -164,6 +200,33 @@ public final class Model implements AutoCloseable {
     return lanes;
   }
 
+  /**
+   * The head of one of these tasks.
+   *
+   * @throws UnsupportedModelException if the model is for something else
+   * @throws ModelFormatException if its head is missing from the weights or damaged
+   */
+  TaskHead head(Task... tasks) {
+    Task task = config().task();
+    if (!List.of(tasks).contains(task)) {
+      throw new UnsupportedModelException(
+          location
+              + ": config.json lists the architectures "
+              + config().architectures()
+              + "; needed is "
+              + Arrays.stream(tasks).map(Task::architecture).collect(Collectors.joining(" or ")));
+    }
+    if (headProblem.isPresent()) {
+      throw new ModelFormatException(headProblem.get().getMessage(), headProblem.get());
+    }
+    return head.orElseThrow();
+  }
+
+  /** The forward passes that end in the head's logits; only inside a {@link #use}. */
+  HeadPasses passes() {
+    return passes;
+  }
+
   public boolean isClosed() {
     return lease.isClosed();
   }
@@ -176,6 +239,8 @@ public final class Model implements AutoCloseable {
 
   private void free() {
     lanes.close();
+    passes.close();
+    head.ifPresent(TaskHead::close);
     encoder.close();
     backend.close();
   }

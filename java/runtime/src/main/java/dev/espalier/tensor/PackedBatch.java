@@ -38,6 +38,19 @@ public final class PackedBatch {
     return builder.build();
   }
 
+  /**
+   * Sequences that begin at the given tokens, each up to the next one's start, the last up to
+   * {@code tokens}: for pooling rows of a tensor, without ids. Tokens before the first start are in
+   * no sequence.
+   *
+   * @param starts ascending, below {@code tokens}
+   */
+  public static PackedBatch starting(int[] starts, int tokens) {
+    int[] offsets = Arrays.copyOf(starts, starts.length + 1);
+    offsets[starts.length] = tokens;
+    return new PackedBatch(new int[tokens], new int[tokens], offsets);
+  }
+
   /** Number of tokens, T. */
   public int tokens() {
     return ids.length;
@@ -51,6 +64,11 @@ public final class PackedBatch {
   /** The first token of sequence {@code b}; {@code offset(sequences())} is {@link #tokens()}. */
   public int offset(int b) {
     return offsets[b];
+  }
+
+  /** The first token of every sequence, [B]. */
+  public int[] firstTokens() {
+    return Arrays.copyOf(offsets, sequences());
   }
 
   public int length(int b) {

@@ -86,7 +86,7 @@ class BatchIndependenceTest {
         }
         String where =
             source.name() + " in " + dtype + " on " + subject + " with " + threads + " threads";
-        for (int i = 0; i < batches; i++) {
+        for (int i = 0; i < Shared.rounds(batches); i++) {
           check(encoder, ops, texts, SEED + 1000L * threads + i, where);
         }
       }

@@ -9,6 +9,8 @@ import dev.espalier.backend.Workspace;
 import dev.espalier.encoder.Encoder;
 import dev.espalier.encoder.EncoderObserver;
 import dev.espalier.encoder.EncoderPacker;
+import dev.espalier.encoder.TaskHead;
+import dev.espalier.encoder.TaskHeadPacker;
 import dev.espalier.model.ModelSource;
 import dev.espalier.model.Models;
 import dev.espalier.tensor.DType;
@@ -19,6 +21,7 @@ import dev.espalier.tensor.Tensor;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -28,7 +31,7 @@ class GoldenTest {
   @MethodSource("dev.espalier.parity.Subject#all")
   void theRepositorysFixturesPass(Subject subject) {
     try (Backend backend = subject.open(2)) {
-      check(GoldenSuite.run(Shared.inRepository("tests/golden/models"), backend), 5);
+      check(GoldenSuite.run(Shared.inRepository("tests/golden/models"), backend), 7);
     }
   }
 
@@ -156,9 +159,22 @@ class GoldenTest {
             }
           };
       Tensor x = encoder.forward(ops, fixture.batch(), names);
+      Tensor pooled = null;
       if (encoder.hasPooler()) {
         parity.where(name + ", pooler");
-        encoder.pooler(ops, x, fixture.batch());
+        pooled = encoder.pooler(ops, x, fixture.batch());
+      }
+      parity.where(name + ", head");
+      Optional<TaskHead> packed = TaskHeadPacker.pack(source, parity, Optional.of(dtype));
+      if (packed.isPresent()) {
+        try (TaskHead head = packed.get()) {
+          if (head.task().predictsTokens()) {
+            head.tokenLogits(ops, x, (row, logits) -> {});
+          }
+          if (head.classes() > 0) {
+            head.logits(ops, head.task().needsPooler() ? pooled : x);
+          }
+        }
       }
     }
   }

@@ -42,7 +42,7 @@ class Int8Test {
   void codesAndScalesAreTheReferences(Subject subject) {
     try (Backend backend = subject.open(2);
         JavaBackend reference = new JavaBackend()) {
-      for (long seed = SEED; seed < SEED + 200; seed++) {
+      for (long seed = SEED; seed < SEED + Shared.rounds(200); seed++) {
         RandomValues random = new RandomValues(seed);
         int rows = random.size(1, 60);
         int columns = random.size(1, 900);
@@ -69,7 +69,7 @@ class Int8Test {
   void accumulatorsAreTheReferences(Subject subject) {
     try (Backend backend = subject.open(2);
         JavaBackend reference = new JavaBackend()) {
-      for (long seed = SEED; seed < SEED + 60; seed++) {
+      for (long seed = SEED; seed < SEED + Shared.rounds(60); seed++) {
         RandomValues random = new RandomValues(seed);
         int k = random.onceIn(20) ? 16384 : random.size(1, 900);
         int n = random.size(1, k == 16384 ? 5 : 120);

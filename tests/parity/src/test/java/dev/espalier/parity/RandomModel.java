@@ -52,7 +52,8 @@ final class RandomModel {
             1e-12,
             pruned,
             Map.of(),
-            null);
+            null,
+            true);
     Weights weights = new Weights(config, seed);
     byte[] vocab = vocabulary().getBytes(StandardCharsets.UTF_8);
     return new ModelSource(
