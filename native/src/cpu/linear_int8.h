@@ -26,7 +26,10 @@ ESP_INLINE void step_int8(IntVector (*sum)[kVectors], const Code* const* x, int6
   for (int r = 0; r < R; ++r) {
     const IntVector left = splat_codes(x[r / 3] + r % 3 * pitch + at);
 #pragma GCC unroll 4
-    for (int v = 0; v < kVectors; ++v) sum[r][v] = dot(sum[r][v], left, right[v]);
+    for (int v = 0; v < kVectors; ++v) {
+      sum[r][v] = dot(sum[r][v], left, right[v]);
+      keep(sum[r][v]);
+    }
   }
 }
 
