@@ -173,6 +173,8 @@ public final class Espalier {
       @Cast("const float*") long scales,
       @Cast("const int32_t*") long zero_points);
 
+  public static native int esp_weight_set_input_block(@Cast("esp_weight*") long weight, int block);
+
   public static native int esp_weight_set_bias(
       @Cast("esp_weight*") long weight, int first, int count, @Cast("const float*") long values);
 
@@ -225,6 +227,7 @@ public final class Espalier {
       long x_pitch,
       long rows,
       long columns,
+      int inputBlock,
       @Cast("int8_t*") long codes,
       @Cast("float*") long scales);
 
