@@ -2,7 +2,10 @@
 //
 // Conventions
 //   * Matrices are row-major. A `pitch` is the distance between two rows, in elements, and is at least the row's
-//     length. All floating-point matrices are IEEE fp32 unless a function says otherwise.
+//     length. A `void*` matrix holds the backend's elements: fp32 on the CPU, what was asked for on a GPU, where its
+//     first row and its pitch are multiples of 16 bytes. All other floating-point arrays are IEEE fp32.
+//   * Arguments of ops lie in the backend's own memory (esp_alloc), which only a CPU backend shares with the caller.
+//     Functions that create or fill objects (weights, heads) take host memory.
 //   * A packed batch holds T tokens of B sequences, one after the other, without padding. `offsets` has B+1 entries:
 //     sequence b owns rows offsets[b] .. offsets[b+1]-1; offsets[0] = 0 and offsets[B] = T.
 //   * Every function that can fail returns an esp_status. On a status other than ESP_OK, esp_last_error() gives the
@@ -11,7 +14,9 @@
 //     what they are given. Outputs may not overlap inputs except where a function says that they may.
 //   * Results do not depend on the number of threads, on the other sequences of a batch, or on timing.
 //   * Every function may be called from several threads at once, except that an object must not be destroyed while
-//     another call uses it. Destroying a null pointer does nothing.
+//     another call uses it, and that a lane takes one call at a time. Destroying a null pointer does nothing.
+//   * On a GPU an op returns before it is done: ops on one lane (or on the backend, which is a lane as well) run in
+//     order. A failure that only the device sees is reported by the lane's next esp_synchronize or esp_read.
 #ifndef ESPALIER_H
 #define ESPALIER_H
 
@@ -28,7 +33,7 @@
 extern "C" {
 #endif
 
-#define ESP_ABI_VERSION 2
+#define ESP_ABI_VERSION 4
 
 typedef int32_t esp_status;
 enum {
@@ -36,7 +41,8 @@ enum {
   ESP_INVALID_ARGUMENT = 1,
   ESP_OUT_OF_MEMORY = 2,
   ESP_UNSUPPORTED = 3,  // this machine or this build cannot do it
-  ESP_INTERNAL = 4
+  ESP_INTERNAL = 4,
+  ESP_DEVICE_LOST = 5  // the device failed: everything on it is gone, and this process cannot use it any more
 };
 
 // Instruction sets of the CPU backend, in ascending order: of those that a machine has, the last is the best.
@@ -64,10 +70,21 @@ enum {
 
 enum { ESP_POOL_MEAN = 0, ESP_POOL_CLS = 1, ESP_POOL_MAX = 2 };
 
-// Storage of a linear weight.
-enum { ESP_F32 = 0, ESP_I8 = 1 };
+// Storage of a weight, and of the tensors between ops. A linear weight is ESP_I8, or ESP_F32: given as fp32 and kept in
+// the backend's own type.
+enum { ESP_F32 = 0, ESP_I8 = 1, ESP_F16 = 2, ESP_BF16 = 3 };
 
-typedef struct esp_backend esp_backend;  // an instruction set with its thread pool
+// What esp_cuda_device tells, by index.
+enum {
+  ESP_CUDA_MAJOR = 0,  // compute capability
+  ESP_CUDA_MINOR = 1,
+  ESP_CUDA_MULTIPROCESSORS = 2,
+  ESP_CUDA_MEMORY = 3,  // bytes
+  ESP_CUDA_FREE_MEMORY = 4,
+  ESP_CUDA_FACTS = 5
+};
+
+typedef struct esp_backend esp_backend;  // an instruction set with its thread pool, or a device; or a lane of either
 typedef struct esp_weight esp_weight;    // one packed linear layer: weight [N,K] and bias [N]
 typedef struct esp_heads esp_heads;      // which attention heads exist, and how wide each is
 
@@ -98,11 +115,52 @@ ESP_API esp_status esp_measure_peak_i8(int32_t isa, int32_t threads, int32_t mil
 // At most `threads` threads work at any time, however many callers there are: calls beyond that run on their caller
 // alone. ESP_UNSUPPORTED if esp_isa_available(isa) is 0.
 ESP_API esp_status esp_backend_create(int32_t isa, int32_t threads, esp_backend** out);
+
+// The CUDA devices that the library at path `library` (libespalier_cuda, or the emulator) can see, and the CUDA
+// versions of the driver and of the library, as 1000 * major + 10 * minor. A library stays open until the process ends.
+// ESP_UNSUPPORTED if the library cannot be opened or belongs to another release, if there is no driver or it is too
+// old, or if there is no device: the text says which, and *driver and *runtime are set where they are known, else 0.
+ESP_API esp_status esp_cuda_inventory(const char* library, int32_t* count, int32_t* driver, int32_t* runtime);
+
+// A device's name (at most 255 characters and the end) and its facts, ESP_CUDA_FACTS numbers.
+ESP_API esp_status esp_cuda_device(const char* library, int32_t device, char* name, int64_t* facts);
+
+// A backend on a device. Tensors between ops, and weights that are given as fp32, are kept as `dtype`: ESP_F32, ESP_F16
+// or ESP_BF16. ESP_UNSUPPORTED as above, and for a device of a compute capability below 8.0.
+ESP_API esp_status esp_cuda_backend_create(const char* library, int32_t device, int32_t dtype, esp_backend** out);
+
 ESP_API void esp_backend_destroy(esp_backend* backend);
 
-// `bytes` of zeroed memory, aligned to 64 bytes (large blocks on huge pages where the system grants them).
+// A handle on the same backend, for one caller at a time: its ops run in order, and beside those of other lanes.
+// Objects made with one may be used with any. Destroyed with esp_backend_destroy, before the backend.
+ESP_API esp_status esp_lane_create(esp_backend* backend, esp_backend** out);
+
+// Waits until everything that was started on the lane is done.
+ESP_API esp_status esp_synchronize(esp_backend* lane);
+
+// `bytes` of zeroed memory for ops to work on, aligned to 64 bytes (on a CPU, large blocks on huge pages where the
+// system grants them).
 ESP_API esp_status esp_alloc(esp_backend* backend, int64_t bytes, void** out);
 ESP_API void esp_free(esp_backend* backend, void* memory);
+
+// The same in host memory that the device can copy from and to at full speed.
+ESP_API esp_status esp_host_alloc(esp_backend* backend, int64_t bytes, void** out);
+ESP_API void esp_host_free(esp_backend* backend, void* memory);
+
+// Copies host memory to the backend's. `from` must stay as it is until the lane is synchronized.
+ESP_API esp_status esp_write(esp_backend* lane, void* to, const void* from, int64_t bytes);
+
+// Copies the backend's memory to the host's, and waits for it.
+ESP_API esp_status esp_read(esp_backend* lane, void* to, const void* from, int64_t bytes);
+
+// y = values, rounded to the backend's elements.   values [rows,columns] contiguous in host memory, which must stay as
+// it is until the lane is synchronized
+ESP_API esp_status esp_write_matrix(esp_backend* lane, const float* values, int64_t rows, int64_t columns, void* y,
+                                    int64_t y_pitch);
+
+// values = x, and waits for it.   values [rows,columns] contiguous in host memory
+ESP_API esp_status esp_read_matrix(esp_backend* lane, const void* x, int64_t x_pitch, int64_t rows, int64_t columns,
+                                   float* values);
 
 // ---- weights -------------------------------------------------------------------------------------------------------
 
@@ -111,11 +169,15 @@ ESP_API void esp_free(esp_backend* backend, void* memory);
 // both IEEE fp32 divisions; a scale of 0 gives codes 0. Then y[t,n] = fma(float(acc) * scale_x[t], scale_w[n], b[n])
 // with
 //   acc[t,n] = sum_k code_x[t,k] * (code_w[n,k] - zero_point[n])
-// exact in int32 (k up to 65,536). A row of activations with a NaN or an infinity is ESP_INVALID_ARGUMENT, the text
-// naming the row, and y is void.
+// exact in int32 (k up to 65,536). Where a weight has an input block B > 1, rows of x are rotated before they are
+// quantized: each block of B columns, from the first one on, is multiplied by the B x B Hadamard matrix of +-1, what is
+// left at the end by those of the largest powers of two that fit. The butterflies are fp32 additions and subtractions
+// at distances 1, 2, 4, ... in this order, (a, b) becoming (a + b, a - b). Codes and scales are then those of the
+// weight times the same matrices over their sizes. A row of activations with a NaN or an infinity is
+// ESP_INVALID_ARGUMENT, the text naming the row, and y is void.
 
 // An empty linear layer with weight [n,k] and bias [n], both zeros at first. n, k >= 0: where all heads of a layer are
-// gone, k is 0 and every row of y is the bias. esp_feed_forward wants weights with n, k >= 1.
+// gone, k is 0 and every row of y is the bias.
 ESP_API esp_status esp_weight_create(esp_backend* backend, int32_t n, int32_t k, int32_t dtype, esp_weight** out);
 ESP_API void esp_weight_destroy(esp_weight* weight);
 
@@ -127,16 +189,19 @@ ESP_API esp_status esp_weight_set_rows(esp_weight* weight, int32_t first, int32_
 ESP_API esp_status esp_weight_set_codes(esp_weight* weight, int32_t first, int32_t count, const int8_t* codes,
                                         const float* scales, const int32_t* zero_points);
 
+// Sets the input block of an int8 weight, a power of two up to 32; it is 1 at first. ESP_INVALID_ARGUMENT for fp32.
+ESP_API esp_status esp_weight_set_input_block(esp_weight* weight, int32_t block);
+
 // Sets bias[first .. first+count-1].
 ESP_API esp_status esp_weight_set_bias(esp_weight* weight, int32_t first, int32_t count, const float* values);
 
 // Bytes that the packed weight and its bias occupy.
 ESP_API int64_t esp_weight_bytes(const esp_weight* weight);
 
-// Heads 0..count-1; head h has query and key width qk_width[h] >= 1, value width v_width[h] >= 1 and the softmax scale
-// scale[h]. They fix the columns of qkv: all queries side by side, then all keys, then all values, so that qkv has
-// 2*sum(qk_width) + sum(v_width) columns and the context has sum(v_width). count >= 0.
-ESP_API esp_status esp_heads_create(esp_backend* backend, int32_t count, const int32_t* qk_width,
+// Heads 0..count-1; head h is column index[h] of head masks, has query and key width qk_width[h] >= 1, value width
+// v_width[h] >= 1 and the softmax scale scale[h]. They fix the columns of qkv: all queries side by side, then all keys,
+// then all values, so that qkv has 2*sum(qk_width) + sum(v_width) columns and the context has sum(v_width). count >= 0.
+ESP_API esp_status esp_heads_create(esp_backend* backend, int32_t count, const int32_t* index, const int32_t* qk_width,
                                     const int32_t* v_width, const float* scale, esp_heads** out);
 ESP_API void esp_heads_destroy(esp_heads* heads);
 
@@ -150,16 +215,16 @@ ESP_API esp_status esp_embed_layernorm(esp_backend* backend, const int32_t* ids,
                                        const int32_t* positions, int64_t rows, int64_t columns, const void* word,
                                        int32_t word_dtype, const float* word_scales, int32_t word_zero_point,
                                        const float* type, const float* position, const float* gamma, const float* beta,
-                                       float eps, float* y, int64_t y_pitch);
+                                       float eps, void* y, int64_t y_pitch);
 
 // y[t,n] = sum_k x[t,k] * w[n,k] + b[n]     x [rows,K], y [rows,N]
-ESP_API esp_status esp_linear(esp_backend* backend, const float* x, int64_t x_pitch, int64_t rows,
-                              const esp_weight* weight, float* y, int64_t y_pitch);
+ESP_API esp_status esp_linear(esp_backend* backend, const void* x, int64_t x_pitch, int64_t rows,
+                              const esp_weight* weight, void* y, int64_t y_pitch);
 
-// codes[t,:] and scales[t] of each row of x, as an int8 layer sees them.  x [rows,columns]   codes [rows,columns]
-// contiguous   scales [rows]
-ESP_API esp_status esp_quantize(esp_backend* backend, const float* x, int64_t x_pitch, int64_t rows, int64_t columns,
-                                int8_t* codes, float* scales);
+// codes[t,:] and scales[t] of each row of x, as an int8 layer with that input block sees them.  x [rows,columns]
+// codes [rows,columns] contiguous   scales [rows]
+ESP_API esp_status esp_quantize(esp_backend* backend, const void* x, int64_t x_pitch, int64_t rows, int64_t columns,
+                                int32_t input_block, int8_t* codes, float* scales);
 
 // acc[t,n] of an int8 weight for given activation codes. For diagnosis: same arithmetic as esp_linear.
 // codes [rows,K] from -127 to 127, acc [rows,N], both contiguous
@@ -167,37 +232,40 @@ ESP_API esp_status esp_linear_accumulators(esp_backend* backend, const int8_t* c
                                            const esp_weight* weight, int32_t* acc);
 
 // y = activation(x)     x, y [rows,columns], y may be x
-ESP_API esp_status esp_activation(esp_backend* backend, int32_t activation, const float* x, int64_t x_pitch,
-                                  int64_t rows, int64_t columns, float* y, int64_t y_pitch);
+ESP_API esp_status esp_activation(esp_backend* backend, int32_t activation, const void* x, int64_t x_pitch,
+                                  int64_t rows, int64_t columns, void* y, int64_t y_pitch);
 
 // y = linear(activation(linear(x, w_in)), w_out), by row blocks: [rows,intermediate] never exists as a whole.
-// Same bits as esp_linear, esp_activation, esp_linear.
-ESP_API esp_status esp_feed_forward(esp_backend* backend, const float* x, int64_t x_pitch, int64_t rows,
-                                    const esp_weight* w_in, int32_t activation, const esp_weight* w_out, float* y,
+// Same bits as esp_linear, esp_activation, esp_linear. Without any intermediate columns y is w_out's bias.
+ESP_API esp_status esp_feed_forward(esp_backend* backend, const void* x, int64_t x_pitch, int64_t rows,
+                                    const esp_weight* w_in, int32_t activation, const esp_weight* w_out, void* y,
                                     int64_t y_pitch);
 
 // y[t,:] = layernorm(x[t,:] + r[t,:]) * gamma + beta     r may be null (no residual); y may be x or r
-ESP_API esp_status esp_add_layernorm(esp_backend* backend, const float* x, int64_t x_pitch, const float* r,
+ESP_API esp_status esp_add_layernorm(esp_backend* backend, const void* x, int64_t x_pitch, const void* r,
                                      int64_t r_pitch, int64_t rows, int64_t columns, const float* gamma,
-                                     const float* beta, float eps, float* y, int64_t y_pitch);
+                                     const float* beta, float eps, void* y, int64_t y_pitch);
 
-// For each sequence and head: context = softmax(q k^T * scale) v over the sequence's own keys.
+// For each sequence and head: context = factor * softmax(q k^T * scale) v over the sequence's own keys.
 // qkv [T, 2*sum(qk)+sum(v)]   offsets [sequences+1]   context [T, sum(v)]
 // key_mask [T] or null: a key whose byte is 0 is not attended to; a sequence whose keys are all masked gives zeros.
-ESP_API esp_status esp_attention(esp_backend* backend, const float* qkv, int64_t qkv_pitch, int64_t sequences,
-                                 const int32_t* offsets, const uint8_t* key_mask, const esp_heads* heads,
-                                 float* context, int64_t context_pitch);
+// head_mask [sequences, more than the largest index] or null: head h of sequence b has the factor
+// head_mask[b, index[h]], 1 without a mask. Where it is 0 the head is not computed: its context is zeros, its queries,
+// keys and values are not read.
+ESP_API esp_status esp_attention(esp_backend* backend, const void* qkv, int64_t qkv_pitch, int64_t tokens,
+                                 int64_t sequences, const int32_t* offsets, const uint8_t* key_mask,
+                                 const esp_heads* heads, const float* head_mask, int64_t head_mask_pitch, void* context,
+                                 int64_t context_pitch);
 
 // The softmax itself, for one sequence of `length` tokens whose first row is qkv: p[h,i,j], [heads,length,length]
 // contiguous. For diagnosis: same arithmetic as esp_attention, not its speed.
-ESP_API esp_status esp_attention_probabilities(esp_backend* backend, const float* qkv, int64_t qkv_pitch,
-                                               int64_t length, const uint8_t* key_mask, const esp_heads* heads,
-                                               float* p);
+ESP_API esp_status esp_attention_probabilities(esp_backend* backend, const void* qkv, int64_t qkv_pitch, int64_t length,
+                                               const uint8_t* key_mask, const esp_heads* heads, float* p);
 
 // y[b,:] = mean, first row or column-wise maximum of sequence b's rows, then divided by its L2 norm (at least 1e-12) if
 // `normalize` is not 0. x [T,columns]   y [sequences,columns]. Every sequence has at least one token.
-ESP_API esp_status esp_pool(esp_backend* backend, int32_t pooling, int32_t normalize, const float* x, int64_t x_pitch,
-                            int64_t columns, int64_t sequences, const int32_t* offsets, float* y, int64_t y_pitch);
+ESP_API esp_status esp_pool(esp_backend* backend, int32_t pooling, int32_t normalize, const void* x, int64_t x_pitch,
+                            int64_t columns, int64_t sequences, const int32_t* offsets, void* y, int64_t y_pitch);
 
 #ifdef __cplusplus
 }

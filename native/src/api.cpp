@@ -1,183 +1,35 @@
-// The C ABI: picks the instruction set, holds a share of the thread pool for each call, and turns what was thrown into
-// a status and a text.
-#include <algorithm>
+// The C ABI: each function goes to the table of the object that it is given.
 #include <cstring>
-#include <memory>
-#include <new>
 #include <string>
-#include <vector>
 
-#include "errors.h"
-#include "espalier.h"
+#include "cpu_backend.h"
+#include "cuda_library.h"
+#include "guard.h"
 #include "isa.h"
-#include "kernels.h"
 #include "measure_peak.h"
-#include "memory.h"
-#include "thread_pool.h"
 
-using espalier::Call;
-using espalier::Error;
-
-struct esp_backend {
-  esp_backend(const espalier::Kernels& k, int32_t threads) : kernels(k), pool(threads) {}
-  const espalier::Kernels& kernels;
-  espalier::ThreadPool pool;
-};
-
-struct esp_weight {
-  explicit esp_weight(const espalier::Kernels& k) : kernels(k) {}
-  ~esp_weight() {
-    for (void* block : {static_cast<void*>(weight.packed), static_cast<void*>(weight.bias),
-                        static_cast<void*>(int8.codes), static_cast<void*>(int8.scales), static_cast<void*>(int8.bias),
-                        static_cast<void*>(int8.start), static_cast<void*>(int8.zero_points)}) {
-      espalier::release(block);
-    }
-  }
-  const espalier::Kernels& kernels;
-  int32_t dtype = ESP_F32;
-  espalier::Weight weight{};    // of ESP_F32
-  espalier::Int8Weight int8{};  // of ESP_I8
-};
-
-struct esp_heads {
-  std::vector<espalier::Head> list;
-  espalier::Heads heads{};
-};
+using espalier::guard;
 
 namespace {
-
-constexpr int64_t kFloat = sizeof(float);
 
 // Fixed size and no destructor: nothing runs at the end of a thread, nothing is allocated to report a failure.
 thread_local char last_error[512];
 
-esp_status fail(esp_status status, const char* text) noexcept {
+// Runs `call` with the table of the library at `path`.
+template <typename Call>
+esp_status with_library(const char* path, const Call& call) {
+  const espalier::CudaTable* table = nullptr;
+  const esp_status status = guard([&] { table = &espalier::open_cuda_library(path); });
+  return status != ESP_OK ? status : call(*table);
+}
+
+}  // namespace
+
+esp_status espalier::fail(esp_status status, const char* text) noexcept {
   std::strncpy(last_error, text, sizeof last_error - 1);
   last_error[sizeof last_error - 1] = '\0';
   return status;
 }
-
-template <typename Body>
-esp_status guard(const Body& body) noexcept {
-  try {
-    body();
-    return ESP_OK;
-  } catch (const Error& e) {
-    return fail(e.status(), e.what());
-  } catch (const std::bad_alloc&) {
-    return fail(ESP_OUT_OF_MEMORY, "out of native memory");
-  } catch (const std::exception& e) {
-    return fail(ESP_INTERNAL, e.what());
-  } catch (...) {
-    return fail(ESP_INTERNAL, "unknown failure in native code");
-  }
-}
-
-const espalier::Kernels& kernels_of(int32_t isa) {
-  if (!espalier::isa_available(isa)) {
-    const std::string name = esp_isa_name(isa);
-    throw Error(
-        ESP_UNSUPPORTED, "instruction set " + (name.empty() ? std::to_string(isa) : name) +
-                             " is not available: this machine's best is " + [] {
-                               int32_t best = ESP_ISA_COUNT - 1;
-                               while (!espalier::isa_available(best)) --best;
-                               return std::string(esp_isa_name(best));
-                             }());
-  }
-  switch (isa) {
-#if defined(ESP_X86)
-    case ESP_ISA_AVX2:
-      return espalier::avx2::kernels();
-    case ESP_ISA_AVX_VNNI:
-      return espalier::avx_vnni::kernels();
-    case ESP_ISA_AVX512VL_VNNI:
-      return espalier::avx512vl_vnni::kernels();
-    case ESP_ISA_AVX512:
-      return espalier::avx512::kernels();
-    case ESP_ISA_AVX512_VNNI:
-      return espalier::avx512_vnni::kernels();
-#endif
-    default:
-      return espalier::portable::kernels();
-  }
-}
-
-void require_threads(int32_t threads) {
-  if (threads < 1 || threads > 4096) {
-    throw Error(ESP_INVALID_ARGUMENT, "threads is " + std::to_string(threads) + ", expected 1 to 4096");
-  }
-}
-
-template <typename T>
-T* allocate_array(int64_t count) {
-  return static_cast<T*>(espalier::allocate_or_throw(count * static_cast<int64_t>(sizeof(T))));
-}
-
-void create_f32(esp_weight& weight, int32_t n, int32_t k) {
-  const int32_t panel = weight.kernels.panel;
-  espalier::Weight& w = weight.weight;
-  w.n = n;
-  w.k = k;
-  w.panel = panel;
-  w.panels = static_cast<int32_t>((int64_t{n} + panel - 1) / panel);
-  w.packed = allocate_array<float>(int64_t{w.panels} * panel * k);
-  w.bias = allocate_array<float>(int64_t{w.panels} * panel);
-}
-
-void create_i8(esp_weight& weight, int32_t n, int32_t k) {
-  if (k > 65536) {
-    throw Error(ESP_UNSUPPORTED, "int8 weight has " + std::to_string(k) + " columns, sums are exact up to 65536");
-  }
-  const int32_t panel = weight.kernels.panel;
-  espalier::Int8Weight& w = weight.int8;
-  w.n = n;
-  w.k = k;
-  w.panels = static_cast<int32_t>((int64_t{n} + panel - 1) / panel);
-  const int64_t channels = int64_t{w.panels} * panel;
-  w.codes = allocate_array<int8_t>(w.panels * weight.kernels.int8.panel_bytes(k));
-  w.scales = allocate_array<float>(channels);
-  w.bias = allocate_array<float>(channels);
-  w.start = allocate_array<int32_t>(channels);
-}
-
-void require_dtype(const esp_weight* weight, int32_t dtype, const char* way_out) {
-  if (weight->dtype != dtype) {
-    throw Error(ESP_INVALID_ARGUMENT,
-                std::string("weight is ") + (weight->dtype == ESP_I8 ? "int8" : "fp32") + ": " + way_out);
-  }
-}
-
-// `row` is what the int8 kernels return.
-void require_finite(int64_t row, int64_t rows) {
-  if (row < 0) return;
-  const bool x = row < rows;
-  throw Error(ESP_INVALID_ARGUMENT, "row " + std::to_string(x ? row : row - rows) + " of " +
-                                        (x ? "x" : "the activated intermediate") + " has a value that is not finite");
-}
-
-void linear(Call& call, const espalier::Kernels& kernels, const float* x, int64_t x_pitch, int64_t rows,
-            const esp_weight& weight, float* y, int64_t y_pitch) {
-  if (weight.dtype == ESP_F32) return kernels.linear(call, x, x_pitch, rows, weight.weight, y, y_pitch);
-  require_finite(kernels.int8.linear(call, x, x_pitch, rows, weight.int8, y, y_pitch), rows);
-}
-
-// Two weights of different dtypes: op by op, some rows at a time.
-void mixed_feed_forward(Call& call, const espalier::Kernels& kernels, const float* x, int64_t x_pitch, int64_t rows,
-                        const esp_weight& in, int32_t activation, const esp_weight& out, float* y, int64_t y_pitch) {
-  constexpr int64_t kRows = 256;
-  const int64_t columns = in.dtype == ESP_I8 ? in.int8.n : in.weight.n;
-  const std::unique_ptr<float, void (*)(void*)> owned(allocate_array<float>(std::min(kRows, rows) * columns),
-                                                      espalier::release);
-  float* f = owned.get();
-  for (int64_t first = 0; first < rows; first += kRows) {
-    const int64_t count = std::min(kRows, rows - first);
-    linear(call, kernels, x + first * x_pitch, x_pitch, count, in, f, columns);
-    kernels.activation(call, activation, f, columns, count, columns, f, columns);
-    linear(call, kernels, f, columns, count, out, y + first * y_pitch, y_pitch);
-  }
-}
-
-}  // namespace
 
 int32_t esp_abi_version(void) { return ESP_ABI_VERSION; }
 
@@ -193,209 +45,168 @@ const char* esp_isa_name(int32_t isa) {
 
 esp_status esp_measure_peak_f32(int32_t isa, int32_t threads, int32_t milliseconds, double* gflops) {
   return guard([&] {
-    require_threads(threads);
-    *gflops = espalier::measure_peak(kernels_of(isa).fma_chains, threads, milliseconds);
+    espalier::require_threads(threads);
+    *gflops = espalier::measure_peak(espalier::kernels_of(isa).fma_chains, threads, milliseconds);
   });
 }
 
 esp_status esp_measure_peak_i8(int32_t isa, int32_t threads, int32_t milliseconds, double* gops) {
   return guard([&] {
-    require_threads(threads);
-    *gops = espalier::measure_peak(kernels_of(isa).int8.dot_chains, threads, milliseconds);
+    espalier::require_threads(threads);
+    *gops = espalier::measure_peak(espalier::kernels_of(isa).int8.dot_chains, threads, milliseconds);
   });
 }
 
 esp_status esp_backend_create(int32_t isa, int32_t threads, esp_backend** out) {
-  return guard([&] {
-    require_threads(threads);
-    *out = new esp_backend(kernels_of(isa), threads);
-  });
+  return guard([&] { *out = espalier::create_cpu_backend(isa, threads); });
 }
 
-void esp_backend_destroy(esp_backend* backend) { delete backend; }
-
-esp_status esp_alloc(esp_backend*, int64_t bytes, void** out) {
-  return guard([&] { *out = espalier::allocate_or_throw(bytes); });
+esp_status esp_cuda_inventory(const char* library, int32_t* count, int32_t* driver, int32_t* runtime) {
+  *count = *driver = *runtime = 0;
+  return with_library(library, [&](const auto& table) { return table.inventory(library, count, driver, runtime); });
 }
 
-void esp_free(esp_backend*, void* memory) { espalier::release(memory); }
+esp_status esp_cuda_device(const char* library, int32_t device, char* name, int64_t* facts) {
+  return with_library(library, [&](const auto& table) { return table.device(library, device, name, facts); });
+}
+
+esp_status esp_cuda_backend_create(const char* library, int32_t device, int32_t dtype, esp_backend** out) {
+  return with_library(library, [&](const auto& table) { return table.backend_create(library, device, dtype, out); });
+}
+
+void esp_backend_destroy(esp_backend* backend) {
+  if (backend != nullptr) backend->table->backend_destroy(backend);
+}
+
+esp_status esp_lane_create(esp_backend* backend, esp_backend** out) {
+  return backend->table->lane_create(backend, out);
+}
+
+esp_status esp_synchronize(esp_backend* lane) { return lane->table->synchronize(lane); }
+
+esp_status esp_alloc(esp_backend* backend, int64_t bytes, void** out) {
+  return backend->table->alloc(backend, bytes, out);
+}
+
+void esp_free(esp_backend* backend, void* memory) {
+  if (memory != nullptr) backend->table->free(backend, memory);
+}
+
+esp_status esp_host_alloc(esp_backend* backend, int64_t bytes, void** out) {
+  return backend->table->host_alloc(backend, bytes, out);
+}
+
+void esp_host_free(esp_backend* backend, void* memory) {
+  if (memory != nullptr) backend->table->host_free(backend, memory);
+}
+
+esp_status esp_write(esp_backend* lane, void* to, const void* from, int64_t bytes) {
+  return lane->table->write(lane, to, from, bytes);
+}
+
+esp_status esp_read(esp_backend* lane, void* to, const void* from, int64_t bytes) {
+  return lane->table->read(lane, to, from, bytes);
+}
+
+esp_status esp_write_matrix(esp_backend* lane, const float* values, int64_t rows, int64_t columns, void* y,
+                            int64_t y_pitch) {
+  return lane->table->write_matrix(lane, values, rows, columns, y, y_pitch);
+}
+
+esp_status esp_read_matrix(esp_backend* lane, const void* x, int64_t x_pitch, int64_t rows, int64_t columns,
+                           float* values) {
+  return lane->table->read_matrix(lane, x, x_pitch, rows, columns, values);
+}
 
 esp_status esp_weight_create(esp_backend* backend, int32_t n, int32_t k, int32_t dtype, esp_weight** out) {
-  return guard([&] {
-    if (n < 0 || k < 0) {
-      throw Error(ESP_INVALID_ARGUMENT,
-                  "weight is [" + std::to_string(n) + ", " + std::to_string(k) + "], expected no negative number");
-    }
-    if (dtype != ESP_F32 && dtype != ESP_I8) {
-      throw Error(ESP_UNSUPPORTED,
-                  "weight dtype " + std::to_string(dtype) + " is not supported, only 0 (f32) and 1 (int8) are");
-    }
-    auto weight = std::make_unique<esp_weight>(backend->kernels);
-    weight->dtype = dtype;
-    if (dtype == ESP_F32) {
-      create_f32(*weight, n, k);
-    } else {
-      create_i8(*weight, n, k);
-    }
-    *out = weight.release();
-  });
+  return backend->table->weight_create(backend, n, k, dtype, out);
 }
 
-void esp_weight_destroy(esp_weight* weight) { delete weight; }
+void esp_weight_destroy(esp_weight* weight) {
+  if (weight != nullptr) weight->table->weight_destroy(weight);
+}
 
 esp_status esp_weight_set_rows(esp_weight* weight, int32_t first, int32_t count, const float* values) {
-  return guard([&] {
-    require_dtype(weight, ESP_F32, "set its rows with esp_weight_set_codes");
-    weight->kernels.pack_weight(weight->weight, first, count, values);
-  });
+  return weight->table->weight_set_rows(weight, first, count, values);
 }
 
 esp_status esp_weight_set_codes(esp_weight* weight, int32_t first, int32_t count, const int8_t* codes,
                                 const float* scales, const int32_t* zero_points) {
-  return guard([&] {
-    require_dtype(weight, ESP_I8, "set its rows with esp_weight_set_rows");
-    espalier::Int8Weight& w = weight->int8;
-    if (zero_points != nullptr && w.zero_points == nullptr) {
-      w.zero_points = allocate_array<int32_t>(int64_t{w.panels} * weight->kernels.panel);
-    }
-    weight->kernels.int8.pack_weight(w, first, count, codes, scales, zero_points);
-  });
+  return weight->table->weight_set_codes(weight, first, count, codes, scales, zero_points);
+}
+
+esp_status esp_weight_set_input_block(esp_weight* weight, int32_t block) {
+  return weight->table->weight_set_input_block(weight, block);
 }
 
 esp_status esp_weight_set_bias(esp_weight* weight, int32_t first, int32_t count, const float* values) {
-  return guard([&] {
-    float* bias = weight->dtype == ESP_I8 ? weight->int8.bias : weight->weight.bias;
-    for (int32_t i = 0; i < count; ++i) bias[first + i] = values[i];
-  });
+  return weight->table->weight_set_bias(weight, first, count, values);
 }
 
-int64_t esp_weight_bytes(const esp_weight* weight) {
-  const espalier::Weight& w = weight->weight;
-  if (weight->dtype == ESP_F32) return int64_t{w.panels} * w.panel * (int64_t{w.k} + 1) * kFloat;
-  const espalier::Int8Weight& q = weight->int8;
-  const int64_t vectors = q.zero_points == nullptr ? 3 : 4;
-  return q.panels * (weight->kernels.int8.panel_bytes(q.k) + vectors * weight->kernels.panel * kFloat);
+int64_t esp_weight_bytes(const esp_weight* weight) { return weight->table->weight_bytes(weight); }
+
+esp_status esp_heads_create(esp_backend* backend, int32_t count, const int32_t* index, const int32_t* qk_width,
+                            const int32_t* v_width, const float* scale, esp_heads** out) {
+  return backend->table->heads_create(backend, count, index, qk_width, v_width, scale, out);
 }
 
-esp_status esp_heads_create(esp_backend*, int32_t count, const int32_t* qk_width, const int32_t* v_width,
-                            const float* scale, esp_heads** out) {
-  return guard([&] {
-    auto heads = std::make_unique<esp_heads>();
-    int32_t qk_total = 0;
-    for (int32_t h = 0; h < count; ++h) qk_total += qk_width[h];
-    int32_t qk = 0;
-    int32_t v = 0;
-    for (int32_t h = 0; h < count; ++h) {
-      heads->list.push_back({qk, qk_total + qk, 2 * qk_total + v, v, qk_width[h], v_width[h], scale[h]});
-      qk += qk_width[h];
-      v += v_width[h];
-      heads->heads.largest_qk = std::max(heads->heads.largest_qk, qk_width[h]);
-      heads->heads.largest_v = std::max(heads->heads.largest_v, v_width[h]);
-    }
-    heads->heads.count = count;
-    heads->heads.heads = heads->list.data();
-    *out = heads.release();
-  });
+void esp_heads_destroy(esp_heads* heads) {
+  if (heads != nullptr) heads->table->heads_destroy(heads);
 }
-
-void esp_heads_destroy(esp_heads* heads) { delete heads; }
 
 esp_status esp_embed_layernorm(esp_backend* backend, const int32_t* ids, const int32_t* types, const int32_t* positions,
                                int64_t rows, int64_t columns, const void* word, int32_t word_dtype,
                                const float* word_scales, int32_t word_zero_point, const float* type,
-                               const float* position, const float* gamma, const float* beta, float eps, float* y,
+                               const float* position, const float* gamma, const float* beta, float eps, void* y,
                                int64_t y_pitch) {
-  return guard([&] {
-    const espalier::WordTable table =
-        word_dtype == ESP_I8
-            ? espalier::WordTable{nullptr, static_cast<const int8_t*>(word), word_scales, word_zero_point}
-            : espalier::WordTable{static_cast<const float*>(word), nullptr, nullptr, 0};
-    Call call(backend->pool);
-    backend->kernels.embed_layernorm(call, ids, types, positions, rows, columns, table, type, position, gamma, beta,
-                                     eps, y, y_pitch);
-  });
+  return backend->table->embed_layernorm(backend, ids, types, positions, rows, columns, word, word_dtype, word_scales,
+                                         word_zero_point, type, position, gamma, beta, eps, y, y_pitch);
 }
 
-esp_status esp_linear(esp_backend* backend, const float* x, int64_t x_pitch, int64_t rows, const esp_weight* weight,
-                      float* y, int64_t y_pitch) {
-  return guard([&] {
-    Call call(backend->pool);
-    linear(call, backend->kernels, x, x_pitch, rows, *weight, y, y_pitch);
-  });
+esp_status esp_linear(esp_backend* backend, const void* x, int64_t x_pitch, int64_t rows, const esp_weight* weight,
+                      void* y, int64_t y_pitch) {
+  return backend->table->linear(backend, x, x_pitch, rows, weight, y, y_pitch);
 }
 
-esp_status esp_quantize(esp_backend* backend, const float* x, int64_t x_pitch, int64_t rows, int64_t columns,
-                        int8_t* codes, float* scales) {
-  return guard([&] {
-    Call call(backend->pool);
-    require_finite(backend->kernels.int8.quantize(call, x, x_pitch, rows, columns, codes, scales), rows);
-  });
+esp_status esp_quantize(esp_backend* backend, const void* x, int64_t x_pitch, int64_t rows, int64_t columns,
+                        int32_t input_block, int8_t* codes, float* scales) {
+  return backend->table->quantize(backend, x, x_pitch, rows, columns, input_block, codes, scales);
 }
 
 esp_status esp_linear_accumulators(esp_backend* backend, const int8_t* codes, int64_t rows, const esp_weight* weight,
                                    int32_t* acc) {
-  return guard([&] {
-    require_dtype(weight, ESP_I8, "only int8 products have accumulators");
-    Call call(backend->pool);
-    backend->kernels.int8.accumulators(call, codes, rows, weight->int8, acc);
-  });
+  return backend->table->linear_accumulators(backend, codes, rows, weight, acc);
 }
 
-esp_status esp_activation(esp_backend* backend, int32_t activation, const float* x, int64_t x_pitch, int64_t rows,
-                          int64_t columns, float* y, int64_t y_pitch) {
-  return guard([&] {
-    Call call(backend->pool);
-    backend->kernels.activation(call, activation, x, x_pitch, rows, columns, y, y_pitch);
-  });
+esp_status esp_activation(esp_backend* backend, int32_t activation, const void* x, int64_t x_pitch, int64_t rows,
+                          int64_t columns, void* y, int64_t y_pitch) {
+  return backend->table->activation(backend, activation, x, x_pitch, rows, columns, y, y_pitch);
 }
 
-esp_status esp_feed_forward(esp_backend* backend, const float* x, int64_t x_pitch, int64_t rows, const esp_weight* w_in,
-                            int32_t activation, const esp_weight* w_out, float* y, int64_t y_pitch) {
-  return guard([&] {
-    Call call(backend->pool);
-    const espalier::Kernels& kernels = backend->kernels;
-    if (w_in->dtype != w_out->dtype) {
-      mixed_feed_forward(call, kernels, x, x_pitch, rows, *w_in, activation, *w_out, y, y_pitch);
-    } else if (w_in->dtype == ESP_F32) {
-      kernels.feed_forward(call, x, x_pitch, rows, w_in->weight, activation, w_out->weight, y, y_pitch);
-    } else {
-      require_finite(kernels.int8.feed_forward(call, x, x_pitch, rows, w_in->int8, activation, w_out->int8, y, y_pitch),
-                     rows);
-    }
-  });
+esp_status esp_feed_forward(esp_backend* backend, const void* x, int64_t x_pitch, int64_t rows, const esp_weight* w_in,
+                            int32_t activation, const esp_weight* w_out, void* y, int64_t y_pitch) {
+  return backend->table->feed_forward(backend, x, x_pitch, rows, w_in, activation, w_out, y, y_pitch);
 }
 
-esp_status esp_add_layernorm(esp_backend* backend, const float* x, int64_t x_pitch, const float* r, int64_t r_pitch,
-                             int64_t rows, int64_t columns, const float* gamma, const float* beta, float eps, float* y,
+esp_status esp_add_layernorm(esp_backend* backend, const void* x, int64_t x_pitch, const void* r, int64_t r_pitch,
+                             int64_t rows, int64_t columns, const float* gamma, const float* beta, float eps, void* y,
                              int64_t y_pitch) {
-  return guard([&] {
-    Call call(backend->pool);
-    backend->kernels.add_layernorm(call, x, x_pitch, r, r_pitch, rows, columns, gamma, beta, eps, y, y_pitch);
-  });
+  return backend->table->add_layernorm(backend, x, x_pitch, r, r_pitch, rows, columns, gamma, beta, eps, y, y_pitch);
 }
 
-esp_status esp_attention(esp_backend* backend, const float* qkv, int64_t qkv_pitch, int64_t sequences,
-                         const int32_t* offsets, const uint8_t* key_mask, const esp_heads* heads, float* context,
-                         int64_t context_pitch) {
-  return guard([&] {
-    Call call(backend->pool);
-    backend->kernels.attention(call, qkv, qkv_pitch, sequences, offsets, key_mask, heads->heads, context,
-                               context_pitch);
-  });
+esp_status esp_attention(esp_backend* backend, const void* qkv, int64_t qkv_pitch, int64_t tokens, int64_t sequences,
+                         const int32_t* offsets, const uint8_t* key_mask, const esp_heads* heads,
+                         const float* head_mask, int64_t head_mask_pitch, void* context, int64_t context_pitch) {
+  return backend->table->attention(backend, qkv, qkv_pitch, tokens, sequences, offsets, key_mask, heads, head_mask,
+                                   head_mask_pitch, context, context_pitch);
 }
 
-esp_status esp_attention_probabilities(esp_backend* backend, const float* qkv, int64_t qkv_pitch, int64_t length,
+esp_status esp_attention_probabilities(esp_backend* backend, const void* qkv, int64_t qkv_pitch, int64_t length,
                                        const uint8_t* key_mask, const esp_heads* heads, float* p) {
-  return guard([&] {
-    Call call(backend->pool);
-    backend->kernels.attention_probabilities(call, qkv, qkv_pitch, length, key_mask, heads->heads, p);
-  });
+  return backend->table->attention_probabilities(backend, qkv, qkv_pitch, length, key_mask, heads, p);
 }
 
-esp_status esp_pool(esp_backend* backend, int32_t pooling, int32_t normalize, const float* x, int64_t x_pitch,
-                    int64_t columns, int64_t sequences, const int32_t* offsets, float* y, int64_t y_pitch) {
-  return guard([&] {
-    Call call(backend->pool);
-    backend->kernels.pool(call, pooling, normalize, x, x_pitch, columns, sequences, offsets, y, y_pitch);
-  });
+esp_status esp_pool(esp_backend* backend, int32_t pooling, int32_t normalize, const void* x, int64_t x_pitch,
+                    int64_t columns, int64_t sequences, const int32_t* offsets, void* y, int64_t y_pitch) {
+  return backend->table->pool(backend, pooling, normalize, x, x_pitch, columns, sequences, offsets, y, y_pitch);
 }

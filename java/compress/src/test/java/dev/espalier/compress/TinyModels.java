@@ -47,8 +47,10 @@ final class TinyModels {
             2,
             1e-7,
             pruned,
+            List.of(),
             Map.of(0, "no", 1, "yes"),
-            "single_label_classification");
+            "single_label_classification",
+            true);
     Map<String, List<Integer>> shapes = EncoderTensors.required(config);
     shapes.putAll(EncoderTensors.pooler(config));
     shapes.put("classifier.weight", List.of(2, 12));

@@ -3,8 +3,11 @@ package dev.espalier.parity;
 import dev.espalier.ModelFormatException;
 import dev.espalier.backend.Ops;
 import dev.espalier.backend.Workspace;
+import dev.espalier.backend.WorkspacePlan;
 import dev.espalier.encoder.Encoder;
 import dev.espalier.encoder.EncoderObserver;
+import dev.espalier.encoder.TaskHead;
+import dev.espalier.model.Task;
 import dev.espalier.tensor.Heads;
 import dev.espalier.tensor.PackedBatch;
 import dev.espalier.tensor.Tensor;
@@ -12,11 +15,19 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
-/** One forward pass over a fixture's inputs, and the comparison of everything that it expects. */
+/**
+ * The forward pass over a fixture's inputs, once more under its head mask if it has one, and the
+ * comparison of everything that it expects.
+ */
 final class GoldenRun {
+  /** Before the names of what is expected under the head mask. */
+  private static final String MASKED = "head_mask.";
+
   private final GoldenFixture fixture;
   private final Encoder encoder;
+  private final Optional<TaskHead> head;
   private final PackedBatch batch;
 
   /** What the pass gave: hidden states [T, H] and pooler output [B, H], by name. */
@@ -25,21 +36,39 @@ final class GoldenRun {
   /** Attention probabilities by name: for every sequence [heads, length, length]. */
   private final Map<String, List<float[]>> attentions = new HashMap<>();
 
-  GoldenRun(GoldenFixture fixture, Encoder encoder) {
+  /** Before the names of what is computed now. */
+  private String prefix = "";
+
+  /** Task logits by name. */
+  private final Map<String, Logits> logits = new HashMap<>();
+
+  /**
+   * Logits as the model gives them.
+   *
+   * @param values row by row
+   * @param perToken whether there is a row a token (else a sequence)
+   */
+  private record Logits(float[] values, int columns, boolean perToken) {}
+
+  GoldenRun(GoldenFixture fixture, Encoder encoder, Optional<TaskHead> head) {
     this.fixture = fixture;
     this.encoder = encoder;
+    this.head = head;
     this.batch = fixture.batch();
   }
 
   List<ParityReport.Output> run() {
     List<String> names = fixture.outputs();
-    try (Workspace workspace = encoder.backend().workspace(encoder.plan(batch.tokens()))) {
+    WorkspacePlan plan = encoder.plan(batch.tokens(), this::end);
+    try (Workspace workspace = encoder.backend().workspace(plan)) {
       Ops ops = new Ops(encoder.backend(), workspace);
       ops.reset();
-      Tensor x = encoder.forward(ops, batch, new Recorder(names));
-      computed.put("last_hidden_state", ops.toArray(x));
-      if (encoder.hasPooler()) {
-        computed.put("pooler_output", ops.toArray(encoder.pooler(ops, x, batch)));
+      end(ops, encoder.forward(ops, batch, new Recorder(names)), batch);
+      if (fixture.headMask().isPresent()) {
+        prefix = MASKED;
+        PackedBatch masked = batch.withHeadMask(fixture.headMask().get());
+        ops.reset();
+        end(ops, encoder.forward(ops, masked, EncoderObserver.NONE), masked);
       }
     }
     List<ParityReport.Output> outputs = new ArrayList<>();
@@ -47,6 +76,55 @@ final class GoldenRun {
       outputs.add(compare(name));
     }
     return outputs;
+  }
+
+  /** What follows the encoder: pooler and task head, all of their outputs. */
+  private void end(Ops ops, Tensor x, PackedBatch b) {
+    computed.put(prefix + "last_hidden_state", ops.toArray(x));
+    Tensor pooled = encoder.hasPooler() ? encoder.pooler(ops, x, b) : null;
+    if (pooled != null) {
+      computed.put(prefix + "pooler_output", ops.toArray(pooled));
+    }
+    if (head.isPresent()) {
+      taskLogits(head.get(), ops, x, pooled);
+    }
+  }
+
+  private void taskLogits(TaskHead h, Ops ops, Tensor x, Tensor pooled) {
+    boolean pretraining = h.task() == Task.PRE_TRAINING;
+    if (h.task().predictsTokens()) {
+      int vocabulary = encoder.config().vocabSize();
+      float[] all = new float[x.rows() * vocabulary];
+      h.tokenLogits(
+          ops, x, (row, values) -> System.arraycopy(values, 0, all, row * vocabulary, vocabulary));
+      putLogits(pretraining ? "prediction_logits" : "logits", new Logits(all, vocabulary, true));
+    }
+    if (h.classes() == 0) {
+      return;
+    }
+    Tensor y = h.logits(ops, h.task().needsPooler() ? pooled : x);
+    float[] values = ops.toArray(y);
+    if (h.task() == Task.QUESTION_ANSWERING) {
+      putLogits("start_logits", new Logits(column(values, 0), 1, true));
+      putLogits("end_logits", new Logits(column(values, 1), 1, true));
+    } else {
+      putLogits(
+          pretraining ? "seq_relationship_logits" : "logits",
+          new Logits(values, h.classes(), !h.task().needsPooler()));
+    }
+  }
+
+  private void putLogits(String name, Logits values) {
+    logits.put(prefix + name, values);
+  }
+
+  /** One column of [rows, 2]. */
+  private static float[] column(float[] pairs, int c) {
+    float[] values = new float[pairs.length / 2];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = pairs[2 * i + c];
+    }
+    return values;
   }
 
   /** Copies what the fixture has expectations for. */
@@ -76,16 +154,20 @@ final class GoldenRun {
   }
 
   private ParityReport.Output compare(String name) {
+    String plain = name.startsWith(MASKED) ? name.substring(MASKED.length()) : name;
     boolean ours =
-        name.startsWith("hidden_states.")
-            || name.startsWith("attentions.")
-            || name.equals("last_hidden_state")
-            || name.equals("pooler_output");
+        plain.startsWith("hidden_states.")
+            || plain.startsWith("attentions.")
+            || plain.equals("last_hidden_state")
+            || plain.equals("pooler_output")
+            || plain.endsWith("logits") && !plain.contains(".");
     if (!ours) {
       return new ParityReport.Output(
           name, Double.NaN, Double.NaN, Tolerances.WHOLE_MODEL_F32, Verdict.NOT_YET);
     }
-    if (!computed.containsKey(name) && !attentions.containsKey(name)) {
+    boolean given =
+        computed.containsKey(name) || attentions.containsKey(name) || logits.containsKey(name);
+    if (!given) {
       throw new ModelFormatException(
           "expected.safetensors has "
               + name
@@ -93,12 +175,16 @@ final class GoldenRun {
               + encoder.layers().size()
               + " layers, "
               + (encoder.hasPooler() ? "a" : "no")
-              + " pooler) gives no such output");
+              + " pooler, "
+              + head.map(h -> "head " + h.task().label()).orElse("no head")
+              + ") gives no such output");
     }
     Largest largest = new Largest();
     if (attentions.containsKey(name)) {
       compareAttentions(name, largest);
-    } else if (name.equals("pooler_output")) {
+    } else if (logits.containsKey(name)) {
+      compareLogits(name, logits.get(name), largest);
+    } else if (plain.equals("pooler_output")) {
       comparePooler(name, largest);
     } else {
       compareTokens(name, largest);
@@ -130,6 +216,33 @@ final class GoldenRun {
     float[] actual = computed.get(name);
     for (int i = 0; i < expected.length; i++) {
       largest.see(expected[i], actual[i]);
+    }
+  }
+
+  /**
+   * [B, S, C] or [B, S] against [T, C], or as many values on both sides where rows are sequences.
+   */
+  private void compareLogits(String name, Logits given, Largest largest) {
+    double[] expected = fixture.values(name);
+    int columns = given.columns();
+    int padded = given.perToken() ? fixture.paddedLength() : 1;
+    if (expected.length != batch.sequences() * padded * columns) {
+      throw new ModelFormatException(
+          "expected.safetensors: "
+              + name
+              + " has shape "
+              + fixture.info(name).shape()
+              + ", the model gives "
+              + batch.sequences() * padded
+              + " rows of "
+              + columns);
+    }
+    for (int b = 0; b < batch.sequences(); b++) {
+      int first = given.perToken() ? batch.offset(b) : b;
+      int rows = given.perToken() ? batch.length(b) : 1;
+      for (int i = 0; i < rows * columns; i++) {
+        largest.see(expected[b * padded * columns + i], given.values()[first * columns + i]);
+      }
     }
   }
 

@@ -4,6 +4,8 @@ import dev.espalier.EspalierException;
 import dev.espalier.backend.Backend;
 import dev.espalier.encoder.Encoder;
 import dev.espalier.encoder.EncoderPacker;
+import dev.espalier.encoder.TaskHead;
+import dev.espalier.encoder.TaskHeadPacker;
 import dev.espalier.model.ModelSource;
 import dev.espalier.model.Models;
 import java.io.IOException;
@@ -59,12 +61,21 @@ public final class GoldenSuite {
     }
   }
 
+  /** A task head that may be absent, to be closed. */
+  private record PackedHead(Optional<TaskHead> head) implements AutoCloseable {
+    @Override
+    public void close() {
+      head.ifPresent(TaskHead::close);
+    }
+  }
+
   private static ParityReport.Fixture runOne(Path directory, Backend backend) {
     String name = directory.toAbsolutePath().normalize().getFileName().toString();
     try (GoldenFixture fixture = GoldenFixture.open(directory);
         ModelSource source = Models.open(directory.toString());
-        Encoder encoder = EncoderPacker.pack(source, backend)) {
-      List<ParityReport.Output> outputs = new GoldenRun(fixture, encoder).run();
+        Encoder encoder = EncoderPacker.pack(source, backend);
+        PackedHead head = new PackedHead(TaskHeadPacker.pack(source, backend, Optional.empty()))) {
+      List<ParityReport.Output> outputs = new GoldenRun(fixture, encoder, head.head()).run();
       return new ParityReport.Fixture(
           name,
           outputs,

@@ -2,12 +2,14 @@ package dev.espalier.backend;
 
 import static dev.espalier.backend.NativeCalls.check;
 
+import dev.espalier.backend.NativeWeights.Norm;
 import dev.espalier.backend.NativeWeights.Packed;
 import dev.espalier.backend.NativeWeights.Tables;
 import dev.espalier.bindings.Espalier;
 import dev.espalier.bindings.NativeMemory;
 import dev.espalier.tensor.DType;
 import dev.espalier.tensor.Embeddings;
+import dev.espalier.tensor.LayerNorm;
 import dev.espalier.tensor.Linear;
 
 /** Reads weights some rows at a time and packs them into native memory. */
@@ -15,9 +17,9 @@ final class NativePacker {
   /** Elements that are read and copied at a time: bounds what packing takes of the Java heap. */
   private static final int CHUNK_ELEMENTS = 1 << 18;
 
-  private final CpuBackend backend;
+  private final NativeBackend backend;
 
-  NativePacker(CpuBackend backend) {
+  NativePacker(NativeBackend backend) {
     this.backend = backend;
   }
 
@@ -25,7 +27,7 @@ final class NativePacker {
     Packed w = create(outputs, inputs, DType.F32, Espalier.ESP_F32);
     int chunk = chunkRows(inputs, outputs);
     try (NativeHandle staging =
-        backend.allocate("staging", 4L * Math.max(1, Math.max(chunk * inputs, outputs)))) {
+        backend.allocateHost("staging", 4L * Math.max(1, Math.max(chunk * inputs, outputs)))) {
       long at = staging.address();
       copyRows(
           weight,
@@ -47,13 +49,15 @@ final class NativePacker {
     Packed w = create(outputs, inputs, DType.I8, Espalier.ESP_I8);
     int chunk = chunkRows(inputs, outputs);
     int[] zeroPoints = weight.zeroPoints();
-    try (NativeHandle staging = backend.allocate("staging", 8L * outputs + (long) chunk * inputs)) {
+    try (NativeHandle staging =
+        backend.allocateHost("staging", 8L * outputs + (long) chunk * inputs)) {
       long scalesAt = staging.address();
       long zeroPointsAt = scalesAt + 4L * outputs;
       long codesAt = zeroPointsAt + 4L * outputs;
       if (zeroPoints != null) {
         NativeMemory.write(zeroPointsAt, zeroPoints, 0, outputs);
       }
+      check(Espalier.esp_weight_set_input_block(w.handle().address(), weight.inputBlock()));
       copyCodes(
           weight,
           outputs,
@@ -78,12 +82,26 @@ final class NativePacker {
     long[] out = new long[1];
     check(Espalier.esp_weight_create(backend.address(), outputs, inputs, code, out));
     return new Packed(
-        outputs, inputs, dtype, new NativeHandle("weight", out[0], Espalier::esp_weight_destroy));
+        outputs, inputs, dtype, backend.own("weight", out[0], Espalier::esp_weight_destroy));
   }
 
   private static void setBias(Packed w, float[] bias, long staging) {
     NativeMemory.write(staging, bias, 0, w.outputs());
     check(Espalier.esp_weight_set_bias(w.handle().address(), 0, w.outputs(), staging));
+  }
+
+  LayerNorm layerNorm(float[] gamma, float[] beta, float epsilon) {
+    int n = gamma.length;
+    Norm norm = new Norm(n, epsilon, backend.allocate("layer norm", 8L * n));
+    try (NativeHandle staging = backend.allocateHost("staging", 8L * n)) {
+      NativeMemory.write(staging.address(), gamma, 0, n);
+      NativeMemory.write(staging.address() + 4L * n, beta, 0, n);
+      backend.write(norm.gamma(), staging.address(), 8L * n);
+      return norm;
+    } catch (RuntimeException | Error e) {
+      norm.close();
+      throw e;
+    }
   }
 
   Embeddings embeddings(
@@ -118,14 +136,18 @@ final class NativePacker {
     Tables t =
         tables(
             vocabSize, typeVocabSize, type, maxPositions, position, columns, DType.I8, zeroPoint);
-    try {
+    int chunk = chunkRows(columns, vocabSize);
+    try (NativeHandle staging = backend.allocateHost("staging", (4L + columns) * chunk)) {
+      long codesAt = staging.address() + 4L * chunk;
       copyCodes(
           word,
           vocabSize,
           columns,
           (first, count, codes, scales) -> {
-            NativeMemory.write(t.scales() + 4L * first, scales, 0, count);
-            NativeMemory.write(t.word() + (long) first * columns, codes, 0, count * columns);
+            NativeMemory.write(staging.address(), scales, 0, count);
+            NativeMemory.write(codesAt, codes, 0, count * columns);
+            backend.write(t.scales() + 4L * first, staging.address(), 4L * count);
+            backend.write(t.word() + (long) first * columns, codesAt, (long) count * columns);
           });
       return t;
     } catch (RuntimeException | Error e) {
@@ -164,13 +186,19 @@ final class NativePacker {
     }
   }
 
-  private static void copyTable(RowSource source, int rows, int columns, long address) {
-    copyRows(
-        source,
-        rows,
-        columns,
-        (first, count, values) ->
-            NativeMemory.write(address + 4L * first * columns, values, 0, count * columns));
+  private void copyTable(RowSource source, int rows, int columns, long address) {
+    long chunk = 4L * columns * chunkRows(columns, rows);
+    try (NativeHandle staging = backend.allocateHost("staging", chunk)) {
+      long at = staging.address();
+      copyRows(
+          source,
+          rows,
+          columns,
+          (first, count, values) -> {
+            NativeMemory.write(at, values, 0, count * columns);
+            backend.write(address + 4L * first * columns, at, 4L * count * columns);
+          });
+    }
   }
 
   private static int chunkRows(int columns, int rows) {

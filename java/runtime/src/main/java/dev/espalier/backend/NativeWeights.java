@@ -8,7 +8,7 @@ import dev.espalier.tensor.Heads;
 import dev.espalier.tensor.LayerNorm;
 import dev.espalier.tensor.Linear;
 
-/** The weights of {@link CpuBackend}, in native memory. */
+/** The weights of {@link NativeBackend}, in its memory. */
 final class NativeWeights {
   private NativeWeights() {}
 

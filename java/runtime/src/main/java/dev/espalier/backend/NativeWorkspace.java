@@ -1,38 +1,83 @@
 package dev.espalier.backend;
 
+import static dev.espalier.backend.NativeCalls.check;
+
+import dev.espalier.bindings.Espalier;
 import dev.espalier.bindings.NativeMemory;
 import dev.espalier.tensor.PackedBatch;
 import dev.espalier.tensor.Tensor;
 
-/** A planned arena in native memory, and a place for the batch that is under way. */
+/** A lane with a planned arena in the backend's memory, and the batch that is under way. */
 final class NativeWorkspace implements Workspace {
-  /** A matrix at an address; {@code pitch} is in elements. */
+  /** A matrix at an address; {@code offset} and {@code pitch} are in elements. */
   record NativeTensor(NativeWorkspace workspace, long offset, int rows, int columns, int pitch)
       implements Tensor {
     /**
      * @throws IllegalStateException if its workspace is closed
      */
     long address() {
-      return workspace.arena.address() + 4 * offset;
+      return workspace.arena.address() + workspace.elementBytes * offset;
+    }
+
+    /** The address of a row. */
+    long address(int row) {
+      return address() + workspace.elementBytes * row * pitch;
+    }
+
+    long lane() {
+      return workspace.lane.address();
     }
   }
 
-  /** Addresses of a batch's arrays, int32 each. */
-  record BatchAddresses(long ids, long types, long positions, long offsets) {}
+  /**
+   * Addresses of a batch's arrays in the backend's memory, int32 each, and of its head masks, fp32
+   * [layers, sequences, maskHeads].
+   */
+  record BatchAddresses(
+      long ids, long types, long positions, long offsets, long masks, int maskHeads) {
+    static BatchAddresses at(long address, PackedBatch batch) {
+      long tokens = batch.tokens();
+      long masks = address + 4 * (3 * tokens + batch.sequences() + 1);
+      return new BatchAddresses(
+          address,
+          address + 4 * tokens,
+          address + 8 * tokens,
+          address + 12 * tokens,
+          masks,
+          HeadFactors.heads(batch));
+    }
 
-  private final CpuBackend backend;
+    /** The factors of one layer, [sequences, maskHeads]; 0 if there are none. */
+    long headMask(int layer, int sequences) {
+      return maskHeads == 0 ? 0 : masks + 4L * layer * sequences * maskHeads;
+    }
+  }
+
+  private final NativeBackend backend;
   private final WorkspacePlan plan;
+  private final long elementBytes;
+  private final NativeHandle lane;
   private final NativeHandle arena;
   private NativeHandle batchMemory;
+  private NativeHandle batchStaging;
+  private NativeHandle staging;
   private long batchCapacity;
+  private long stagingCapacity;
   private PackedBatch batch;
   private BatchAddresses addresses;
   private int next;
 
-  NativeWorkspace(CpuBackend backend, WorkspacePlan plan) {
+  NativeWorkspace(NativeBackend backend, WorkspacePlan plan) {
     this.backend = backend;
     this.plan = plan;
-    this.arena = backend.allocate("workspace", 4 * Math.max(1, plan.elements()));
+    this.elementBytes = backend.elements().bytes();
+    this.lane = backend.lane();
+    try {
+      this.arena = backend.allocate("workspace", elementBytes * Math.max(1, plan.elements()));
+    } catch (RuntimeException | Error e) {
+      lane.close();
+      throw e;
+    }
   }
 
   @Override
@@ -66,45 +111,84 @@ final class NativeWorkspace implements Workspace {
     return new NativeTensor(this, slot.offset(), rows, columns, slot.pitch());
   }
 
-  /** The batch in native memory, copied there when it is first seen. */
+  /** The batch in the backend's memory, copied there when it is first seen. */
   BatchAddresses upload(PackedBatch b) {
     if (b != batch) {
-      long tokens = b.tokens();
-      long needed = 4 * (3 * tokens + b.sequences() + 1);
-      if (needed > batchCapacity) {
-        if (batchMemory != null) {
-          batchMemory.close();
-          batchMemory = null;
-          batchCapacity = 0;
-        }
-        batchMemory = backend.allocate("batch", 2 * needed);
-        batchCapacity = 2 * needed;
+      batch = null;
+      float[] factors = HeadFactors.of(b);
+      long bytes = 4 * (3L * b.tokens() + b.sequences() + 1 + factors.length);
+      if (bytes > batchCapacity) {
+        reserveBatch(2 * bytes);
       }
-      long at = batchMemory.address();
-      BatchAddresses a = new BatchAddresses(at, at + 4 * tokens, at + 8 * tokens, at + 12 * tokens);
+      // The copy of the batch before this one may still read the staging memory.
+      check(Espalier.esp_synchronize(lane.address()));
+      BatchAddresses host = BatchAddresses.at(batchStaging.address(), b);
       b.read(
           (ids, types, positions, offsets) -> {
-            NativeMemory.write(a.ids(), ids, 0, ids.length);
-            NativeMemory.write(a.types(), types, 0, types.length);
-            NativeMemory.write(a.positions(), positions, 0, positions.length);
-            NativeMemory.write(a.offsets(), offsets, 0, offsets.length);
+            NativeMemory.write(host.ids(), ids, 0, ids.length);
+            NativeMemory.write(host.types(), types, 0, types.length);
+            NativeMemory.write(host.positions(), positions, 0, positions.length);
+            NativeMemory.write(host.offsets(), offsets, 0, offsets.length);
           });
+      NativeMemory.write(host.masks(), factors, 0, factors.length);
+      if (!backend.sharesMemory()) {
+        check(
+            Espalier.esp_write(
+                lane.address(), batchMemory.address(), batchStaging.address(), bytes));
+      }
       batch = b;
-      addresses = a;
+      addresses = BatchAddresses.at(batchMemory.address(), b);
     }
     return addresses;
   }
 
+  private void reserveBatch(long bytes) {
+    closeBatch();
+    batchMemory = backend.allocate("batch", bytes);
+    batchStaging = backend.sharesMemory() ? batchMemory : backend.allocateHost("batch", bytes);
+    batchCapacity = bytes;
+  }
+
+  private void closeBatch() {
+    batchCapacity = 0;
+    if (batchStaging != null) {
+      batchStaging.close();
+    }
+    if (batchMemory != null) {
+      batchMemory.close();
+    }
+  }
+
+  /**
+   * The address of {@code bytes} of host memory for values on their way. Waits for copies that
+   * still use it.
+   */
+  long staging(long bytes) {
+    if (bytes > stagingCapacity) {
+      stagingCapacity = 0;
+      if (staging != null) {
+        staging.close();
+      }
+      staging = backend.allocateHost("staging", bytes);
+      stagingCapacity = bytes;
+    }
+    check(Espalier.esp_synchronize(lane.address()));
+    return staging.address();
+  }
+
   @Override
   public long bytes() {
-    return 4 * plan.elements() + batchCapacity;
+    return elementBytes * plan.elements() + batchCapacity;
   }
 
   @Override
   public void close() {
+    // Whatever the lane still does must not meet memory that is gone.
+    lane.close();
     arena.close();
-    if (batchMemory != null) {
-      batchMemory.close();
+    closeBatch();
+    if (staging != null) {
+      staging.close();
     }
   }
 }

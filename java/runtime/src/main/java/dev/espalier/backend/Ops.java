@@ -5,6 +5,7 @@ import dev.espalier.model.Activation;
 import dev.espalier.model.Pooling;
 import dev.espalier.tensor.Embeddings;
 import dev.espalier.tensor.HeadLayout;
+import dev.espalier.tensor.HeadMask;
 import dev.espalier.tensor.Heads;
 import dev.espalier.tensor.LayerNorm;
 import dev.espalier.tensor.Linear;
@@ -79,23 +80,32 @@ public final class Ops {
     return x;
   }
 
-  /** {@code softmax(q k^T scale) v} for each sequence and head: [T, sum of value widths]. */
-  public Tensor attention(Tensor qkv, PackedBatch batch, Heads heads) {
+  /**
+   * {@code factor softmax(q k^T scale) v} for each sequence and head: [T, sum of value widths].
+   *
+   * @param layerIndex whose factors of the batch's head masks are meant
+   * @throws InvalidInputException if a head mask has no such layer, or fewer heads than the layout
+   *     names
+   */
+  public Tensor attention(Tensor qkv, PackedBatch batch, Heads heads, int layerIndex) {
     HeadLayout layout = heads.layout();
+    checkMasks(batch, layout, layerIndex);
     same("attention", "qkv has", qkv.columns(), "the heads expect", layout.qkvColumns());
     sameRows("attention", "qkv", qkv, batch);
     Tensor context = workspace.allocate(qkv.rows(), layout.vColumns());
-    backend.attention(qkv, batch, heads, context);
+    backend.attention(qkv, batch, heads, layerIndex, context);
     return context;
   }
 
-  /** {@code layernorm(x + r)}: [rows, H]. */
+  /** {@code layernorm(x + r)}, or {@code layernorm(x)} if r is null: [rows, H]. */
   public Tensor addLayerNorm(Tensor x, Tensor r, LayerNorm norm) {
     same("add_layernorm", "x has", x.columns(), "the norm expects", norm.columns());
-    same("add_layernorm", "x has", x.columns(), "the residual has", r.columns());
-    if (x.rows() != r.rows()) {
-      throw new InvalidInputException(
-          "add_layernorm: x has " + x.rows() + " rows, the residual has " + r.rows());
+    if (r != null) {
+      same("add_layernorm", "x has", x.columns(), "the residual has", r.columns());
+      if (x.rows() != r.rows()) {
+        throw new InvalidInputException(
+            "add_layernorm: x has " + x.rows() + " rows, the residual has " + r.rows());
+      }
     }
     Tensor y = workspace.allocate(x.rows(), x.columns());
     backend.addLayerNorm(x, r, norm, y);
@@ -132,6 +142,31 @@ public final class Ops {
     sameRows("pool", "x", x, batch);
     Tensor y = workspace.allocate(batch.sequences(), x.columns());
     backend.pool(x, batch, pooling, normalize, y);
+    return y;
+  }
+
+  /**
+   * The rows of x with these indices, which ascend: [indices, H].
+   *
+   * @throws InvalidInputException if an index is outside x, or not above the one before
+   */
+  public Tensor gatherRows(Tensor x, int[] indices) {
+    for (int i = 0; i < indices.length; i++) {
+      int least = i == 0 ? 0 : indices[i - 1] + 1;
+      if (indices[i] < least || indices[i] >= x.rows()) {
+        throw new InvalidInputException(
+            "gather_rows: index "
+                + i
+                + " is "
+                + indices[i]
+                + ", expected "
+                + least
+                + " to "
+                + (x.rows() - 1));
+      }
+    }
+    Tensor y = workspace.allocate(indices.length, x.columns());
+    backend.gatherRows(x, indices, y);
     return y;
   }
 
@@ -222,6 +257,25 @@ public final class Ops {
                   + tables.typeVocabSize()
                   + " token types");
         }
+      }
+    }
+  }
+
+  private static void checkMasks(PackedBatch batch, HeadLayout layout, int layerIndex) {
+    for (int b = 0; batch.isMasked() && b < batch.sequences(); b++) {
+      HeadMask mask = batch.headMask(b);
+      if (mask != null && (layerIndex >= mask.layers() || layout.indexBound() > mask.heads())) {
+        throw new InvalidInputException(
+            "attention: sequence "
+                + b
+                + " has a head mask ["
+                + mask.layers()
+                + ", "
+                + mask.heads()
+                + "], layer "
+                + layerIndex
+                + " has heads up to "
+                + (layout.indexBound() - 1));
       }
     }
   }

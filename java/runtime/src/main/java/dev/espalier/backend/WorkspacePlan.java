@@ -117,7 +117,9 @@ public final class WorkspacePlan {
 
     void op(Tensor... used) {
       for (Tensor t : used) {
-        ((Planned) t).lastUse = clock;
+        if (t != null) {
+          ((Planned) t).lastUse = clock;
+        }
       }
       clock++;
     }

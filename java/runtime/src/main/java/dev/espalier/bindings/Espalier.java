@@ -24,7 +24,7 @@ import org.bytedeco.javacpp.annotation.Platform;
 @NoException
 public final class Espalier {
   /** {@code ESP_ABI_VERSION} of the header that this class was written from. */
-  public static final int ABI_VERSION = 2;
+  public static final int ABI_VERSION = 4;
 
   // esp_status
   public static final int ESP_OK = 0;
@@ -32,6 +32,7 @@ public final class Espalier {
   public static final int ESP_OUT_OF_MEMORY = 2;
   public static final int ESP_UNSUPPORTED = 3;
   public static final int ESP_INTERNAL = 4;
+  public static final int ESP_DEVICE_LOST = 5;
 
   // instruction sets, in ascending order
   public static final int ESP_ISA_PORTABLE = 0;
@@ -57,9 +58,19 @@ public final class Espalier {
   public static final int ESP_POOL_CLS = 1;
   public static final int ESP_POOL_MAX = 2;
 
-  // storage of a linear weight
+  // storage of weights and tensors
   public static final int ESP_F32 = 0;
   public static final int ESP_I8 = 1;
+  public static final int ESP_F16 = 2;
+  public static final int ESP_BF16 = 3;
+
+  // what esp_cuda_device tells
+  public static final int ESP_CUDA_MAJOR = 0;
+  public static final int ESP_CUDA_MINOR = 1;
+  public static final int ESP_CUDA_MULTIPROCESSORS = 2;
+  public static final int ESP_CUDA_MEMORY = 3;
+  public static final int ESP_CUDA_FREE_MEMORY = 4;
+  public static final int ESP_CUDA_FACTS = 5;
 
   private Espalier() {}
 
@@ -84,13 +95,61 @@ public final class Espalier {
   public static native int esp_backend_create(
       int isa, int threads, @Cast("esp_backend**") long[] out);
 
+  public static native int esp_cuda_inventory(
+      String library, int[] count, int[] driver, int[] runtime);
+
+  public static native int esp_cuda_device(
+      String library, int device, @Cast("char*") byte[] name, @Cast("int64_t*") long[] facts);
+
+  public static native int esp_cuda_backend_create(
+      String library, int device, int dtype, @Cast("esp_backend**") long[] out);
+
   public static native void esp_backend_destroy(@Cast("esp_backend*") long backend);
+
+  public static native int esp_lane_create(
+      @Cast("esp_backend*") long backend, @Cast("esp_backend**") long[] out);
+
+  public static native int esp_synchronize(@Cast("esp_backend*") long lane);
 
   public static native int esp_alloc(
       @Cast("esp_backend*") long backend, long bytes, @Cast("void**") long[] out);
 
   public static native void esp_free(
       @Cast("esp_backend*") long backend, @Cast("void*") long memory);
+
+  public static native int esp_host_alloc(
+      @Cast("esp_backend*") long backend, long bytes, @Cast("void**") long[] out);
+
+  public static native void esp_host_free(
+      @Cast("esp_backend*") long backend, @Cast("void*") long memory);
+
+  public static native int esp_write(
+      @Cast("esp_backend*") long lane,
+      @Cast("void*") long to,
+      @Cast("const void*") long from,
+      long bytes);
+
+  public static native int esp_read(
+      @Cast("esp_backend*") long lane,
+      @Cast("void*") long to,
+      @Cast("const void*") long from,
+      long bytes);
+
+  public static native int esp_write_matrix(
+      @Cast("esp_backend*") long lane,
+      @Cast("const float*") long values,
+      long rows,
+      long columns,
+      @Cast("void*") long y,
+      long y_pitch);
+
+  public static native int esp_read_matrix(
+      @Cast("esp_backend*") long lane,
+      @Cast("const void*") long x,
+      long x_pitch,
+      long rows,
+      long columns,
+      @Cast("float*") long values);
 
   // ---- weights
 
@@ -114,6 +173,8 @@ public final class Espalier {
       @Cast("const float*") long scales,
       @Cast("const int32_t*") long zero_points);
 
+  public static native int esp_weight_set_input_block(@Cast("esp_weight*") long weight, int block);
+
   public static native int esp_weight_set_bias(
       @Cast("esp_weight*") long weight, int first, int count, @Cast("const float*") long values);
 
@@ -122,6 +183,7 @@ public final class Espalier {
   public static native int esp_heads_create(
       @Cast("esp_backend*") long backend,
       int count,
+      @Cast("const int32_t*") long index,
       @Cast("const int32_t*") long qk_width,
       @Cast("const int32_t*") long v_width,
       @Cast("const float*") long scale,
@@ -147,24 +209,25 @@ public final class Espalier {
       @Cast("const float*") long gamma,
       @Cast("const float*") long beta,
       float eps,
-      @Cast("float*") long y,
+      @Cast("void*") long y,
       long y_pitch);
 
   public static native int esp_linear(
       @Cast("esp_backend*") long backend,
-      @Cast("const float*") long x,
+      @Cast("const void*") long x,
       long x_pitch,
       long rows,
       @Cast("const esp_weight*") long weight,
-      @Cast("float*") long y,
+      @Cast("void*") long y,
       long y_pitch);
 
   public static native int esp_quantize(
       @Cast("esp_backend*") long backend,
-      @Cast("const float*") long x,
+      @Cast("const void*") long x,
       long x_pitch,
       long rows,
       long columns,
+      int inputBlock,
       @Cast("int8_t*") long codes,
       @Cast("float*") long scales);
 
@@ -178,52 +241,55 @@ public final class Espalier {
   public static native int esp_activation(
       @Cast("esp_backend*") long backend,
       int activation,
-      @Cast("const float*") long x,
+      @Cast("const void*") long x,
       long x_pitch,
       long rows,
       long columns,
-      @Cast("float*") long y,
+      @Cast("void*") long y,
       long y_pitch);
 
   public static native int esp_feed_forward(
       @Cast("esp_backend*") long backend,
-      @Cast("const float*") long x,
+      @Cast("const void*") long x,
       long x_pitch,
       long rows,
       @Cast("const esp_weight*") long w_in,
       int activation,
       @Cast("const esp_weight*") long w_out,
-      @Cast("float*") long y,
+      @Cast("void*") long y,
       long y_pitch);
 
   public static native int esp_add_layernorm(
       @Cast("esp_backend*") long backend,
-      @Cast("const float*") long x,
+      @Cast("const void*") long x,
       long x_pitch,
-      @Cast("const float*") long r,
+      @Cast("const void*") long r,
       long r_pitch,
       long rows,
       long columns,
       @Cast("const float*") long gamma,
       @Cast("const float*") long beta,
       float eps,
-      @Cast("float*") long y,
+      @Cast("void*") long y,
       long y_pitch);
 
   public static native int esp_attention(
       @Cast("esp_backend*") long backend,
-      @Cast("const float*") long qkv,
+      @Cast("const void*") long qkv,
       long qkv_pitch,
+      long tokens,
       long sequences,
       @Cast("const int32_t*") long offsets,
       @Cast("const uint8_t*") long key_mask,
       @Cast("const esp_heads*") long heads,
-      @Cast("float*") long context,
+      @Cast("const float*") long head_mask,
+      long head_mask_pitch,
+      @Cast("void*") long context,
       long context_pitch);
 
   public static native int esp_attention_probabilities(
       @Cast("esp_backend*") long backend,
-      @Cast("const float*") long qkv,
+      @Cast("const void*") long qkv,
       long qkv_pitch,
       long length,
       @Cast("const uint8_t*") long key_mask,
@@ -234,11 +300,11 @@ public final class Espalier {
       @Cast("esp_backend*") long backend,
       int pooling,
       int normalize,
-      @Cast("const float*") long x,
+      @Cast("const void*") long x,
       long x_pitch,
       long columns,
       long sequences,
       @Cast("const int32_t*") long offsets,
-      @Cast("float*") long y,
+      @Cast("void*") long y,
       long y_pitch);
 }

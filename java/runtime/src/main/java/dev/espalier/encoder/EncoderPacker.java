@@ -5,6 +5,7 @@ import dev.espalier.backend.FeedForward;
 import dev.espalier.backend.RowSource;
 import dev.espalier.format.Checkpoint;
 import dev.espalier.model.EncoderTensors;
+import dev.espalier.model.LayerShape;
 import dev.espalier.model.ModelConfig;
 import dev.espalier.model.ModelSource;
 import dev.espalier.tensor.DType;
@@ -13,12 +14,9 @@ import dev.espalier.tensor.HeadLayout;
 import dev.espalier.tensor.Int8;
 import dev.espalier.tensor.LayerNorm;
 import dev.espalier.tensor.Linear;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.Deque;
 import java.util.List;
 import java.util.Optional;
-import java.util.SortedSet;
 
 /**
  * Packs an opened model's weights into a backend: names of a checkpoint on one side, an {@link
@@ -28,18 +26,13 @@ public final class EncoderPacker {
   private final ModelConfig config;
   private final Checkpoint weights;
   private final Backend backend;
-
-  /** Of what may be in int8; empty for as it is stored. */
-  private final Optional<DType> dtype;
-
-  /** What was packed so far, to be closed if the rest fails. */
-  private final Deque<AutoCloseable> packed = new ArrayDeque<>();
+  private final WeightPacker packer;
 
   private EncoderPacker(ModelSource source, Backend backend, Optional<DType> dtype) {
     this.config = source.config();
     this.weights = source.weights();
     this.backend = backend;
-    this.dtype = dtype;
+    this.packer = new WeightPacker(source, backend, dtype);
   }
 
   /**
@@ -65,123 +58,59 @@ public final class EncoderPacker {
     return pack(new EncoderPacker(source, backend, Optional.of(dtype)));
   }
 
-  private static Encoder pack(EncoderPacker packer) {
+  private static Encoder pack(EncoderPacker whole) {
     try {
-      return packer.encoder();
+      return whole.encoder();
     } catch (RuntimeException | Error e) {
-      packer.undo(e);
+      whole.packer.undo(e);
       throw e;
     }
   }
 
-  private void undo(Throwable reason) {
-    while (!packed.isEmpty()) {
-      try {
-        packed.pop().close();
-      } catch (Exception e) {
-        reason.addSuppressed(e);
-      }
-    }
-  }
-
-  private <T extends AutoCloseable> T keep(T made) {
-    packed.push(made);
-    return made;
-  }
-
   private Encoder encoder() {
     int h = config.hiddenSize();
-    Embeddings embeddings = keep(embeddings(h));
-    LayerNorm norm = norm("embeddings.LayerNorm");
+    Embeddings embeddings = packer.keep(embeddings(h));
+    LayerNorm norm = packer.norm("embeddings.LayerNorm");
     List<Layer> layers = new ArrayList<>();
     for (int l = 0; l < config.layers(); l++) {
       layers.add(layer(l));
     }
     Optional<Linear> pooler =
         weights.contains(EncoderTensors.POOLER + ".weight")
-            ? Optional.of(linear(List.of(EncoderTensors.POOLER), false))
+            ? Optional.of(packer.linear(List.of(EncoderTensors.POOLER), false))
             : Optional.empty();
-    return new Encoder(config, backend, embeddings, norm, layers, pooler);
+    return new Encoder(config, backend, embeddings, norm, layers, pooler, Optional.empty());
   }
 
   private Embeddings embeddings(int h) {
-    StoredMatrix word = matrix(EncoderTensors.WORD_EMBEDDINGS);
-    RowSource type = matrix(EncoderTensors.TYPE_EMBEDDINGS).values();
-    RowSource position = matrix(EncoderTensors.POSITION_EMBEDDINGS).values();
+    StoredMatrix word = packer.matrix(EncoderTensors.WORD_EMBEDDINGS);
+    RowSource type = packer.matrix(EncoderTensors.TYPE_EMBEDDINGS).values();
+    RowSource position = packer.matrix(EncoderTensors.POSITION_EMBEDDINGS).values();
     int vocab = config.vocabSize();
     int types = config.typeVocabSize();
     int positions = config.maxPositions();
-    return isInt8(word, true)
+    return packer.isInt8(word, true)
         ? backend.int8Embeddings(vocab, word.codes(), types, type, positions, position, h)
         : backend.embeddings(vocab, word.values(), types, type, positions, position, h);
   }
 
-  /**
-   * Whether a matrix is packed in int8.
-   *
-   * @param quantizable whether it may be quantized here
-   */
-  private boolean isInt8(StoredMatrix matrix, boolean quantizable) {
-    return dtype
-        .map(d -> d == DType.I8 && (quantizable || matrix.isInt8()))
-        .orElseGet(matrix::isInt8);
-  }
-
-  private StoredMatrix matrix(String name) {
-    return new StoredMatrix(weights, List.of(name));
-  }
-
   private Layer layer(int l) {
+    LayerShape shape = config.shape(l);
+    HeadLayout heads = shape.heads();
+    int h = config.hiddenSize();
+    int inner = shape.intermediateSize();
     String prefix = "encoder.layer." + l + ".";
     String self = prefix + "attention.self.";
+    List<String> qkv = List.of(self + "query", self + "key", self + "value");
     return new Layer(
-        linear(List.of(self + "query", self + "key", self + "value"), true),
-        keep(backend.heads(headLayout(l))),
-        linear(List.of(prefix + "attention.output.dense"), true),
-        norm(prefix + "attention.output.LayerNorm"),
+        packer.linear(qkv, heads.qkvColumns(), h),
+        packer.keep(backend.heads(heads)),
+        packer.linear(List.of(prefix + "attention.output.dense"), h, heads.vColumns()),
+        packer.norm(prefix + "attention.output.LayerNorm"),
         new FeedForward(
-            linear(List.of(prefix + "intermediate.dense"), true),
+            packer.linear(List.of(prefix + "intermediate.dense"), inner, h),
             config.activation(),
-            linear(List.of(prefix + "output.dense"), true)),
-        norm(prefix + "output.LayerNorm"));
-  }
-
-  /** All heads of the original model that {@code pruned_heads} does not list, at full width. */
-  private HeadLayout headLayout(int layer) {
-    SortedSet<Integer> pruned = config.prunedHeads().get(layer);
-    float scale = (float) (1 / Math.sqrt(config.headSize()));
-    List<HeadLayout.Head> heads = new ArrayList<>();
-    for (int head = 0; head < config.heads(); head++) {
-      if (pruned == null || !pruned.contains(head)) {
-        heads.add(new HeadLayout.Head(head, config.headSize(), config.headSize(), scale));
-      }
-    }
-    return new HeadLayout(heads);
-  }
-
-  /** One linear layer, or several of the same input as one: their outputs side by side. */
-  private Linear linear(List<String> names, boolean quantizable) {
-    StoredMatrix matrix =
-        new StoredMatrix(weights, names.stream().map(n -> n + ".weight").toList());
-    float[] bias = new float[matrix.rows()];
-    int at = 0;
-    for (String name : names) {
-      int n = weights.info(name + ".bias").shape().get(0);
-      weights.read(name + ".bias", 0, bias, at, n);
-      at += n;
-    }
-    int k = matrix.columns();
-    return keep(
-        isInt8(matrix, quantizable)
-            ? backend.int8Linear(bias.length, k, matrix.codes(), bias)
-            : backend.linear(bias.length, k, matrix.values(), bias));
-  }
-
-  private LayerNorm norm(String name) {
-    float[] gamma = new float[config.hiddenSize()];
-    float[] beta = new float[config.hiddenSize()];
-    weights.read(name + ".weight", 0, gamma, 0, gamma.length);
-    weights.read(name + ".bias", 0, beta, 0, beta.length);
-    return keep(backend.layerNorm(gamma, beta, (float) config.layerNormEps()));
+            packer.linear(List.of(prefix + "output.dense"), h, inner)),
+        packer.norm(prefix + "output.LayerNorm"));
   }
 }

@@ -279,7 +279,9 @@ final class OnnxBert {
         embeddings.types().shape().get(0),
         eps,
         Collections.unmodifiableSortedMap(pruned),
+        List.of(),
         Map.of(),
-        null);
+        null,
+        true);
   }
 }

@@ -64,9 +64,7 @@ final class EmbedSteps implements Steps<String, float[], float[]> {
 
   @Override
   public List<float[]> forward(List<Encoding> sequences) {
-    PackedBatch.Builder batch = new PackedBatch.Builder();
-    sequences.forEach(s -> s.addTo(batch));
-    float[] values = vectors(batch.build());
+    float[] values = vectors(Sequences.pack(sequences));
     int h = model.config().hiddenSize();
     float[][] rows = new float[sequences.size()][];
     for (int b = 0; b < rows.length; b++) {

@@ -1,18 +1,27 @@
 package dev.espalier.task;
 
 import dev.espalier.ModelFormatException;
+import dev.espalier.UnsupportedModelException;
 import dev.espalier.backend.Backend;
 import dev.espalier.backend.Backends;
 import dev.espalier.encoder.Encoder;
 import dev.espalier.encoder.EncoderPacker;
 import dev.espalier.encoder.Lanes;
+import dev.espalier.encoder.TaskHead;
+import dev.espalier.encoder.TaskHeadPacker;
 import dev.espalier.model.EmbeddingSettings;
 import dev.espalier.model.ModelConfig;
 import dev.espalier.model.ModelSource;
 import dev.espalier.model.Models;
+import dev.espalier.model.Task;
+import dev.espalier.tensor.DType;
+import dev.espalier.tensor.HeadMask;
 import dev.espalier.text.EncodedBatch;
 import dev.espalier.text.WordPieceTokenizer;
+import java.util.Arrays;
+import java.util.List;
 import java.util.Optional;
+import java.util.stream.Collectors;
 
 /**
  * A model that is ready to run: encoder and tokenizer, loaded on one backend. Load it once, share
@@ -26,23 +35,50 @@ public final class Model implements AutoCloseable {
   private final String location;
   private final Backend backend;
   private final Encoder encoder;
+  private final Optional<TaskHead> head;
+  private final Optional<ModelFormatException> headProblem;
   private final Lanes lanes;
+  private final HeadPasses passes;
   private final int batchTokens;
   private final Optional<WordPieceTokenizer> tokenizer;
   private final Optional<EmbeddingSettings> embeddingSettings;
   private final Lease lease;
 
-  private Model(ModelSource source, Backend backend, Encoder encoder, int batchTokens) {
+  /** Whether this is a view that {@link #withHeadMask} made. */
+  private final boolean view;
+
+  private Model(
+      ModelSource source, Backend backend, Encoder encoder, PackedHead packed, int batchTokens) {
     this.name = source.name();
     this.location = source.location();
     this.backend = backend;
     this.encoder = encoder;
+    this.head = packed.head();
+    this.headProblem = packed.problem();
     this.batchTokens = batchTokens;
-    this.lanes =
-        new Lanes(encoder, encoder.plan(Math.max(batchTokens, encoder.config().maxPositions())));
+    int most = Math.max(batchTokens, encoder.config().maxPositions());
+    this.lanes = new Lanes(encoder, encoder.plan(most));
+    this.passes = new HeadPasses(encoder, head.orElse(null), most);
     this.tokenizer = source.tokenizer().map(WordPieceTokenizer::load);
     this.embeddingSettings = source.embedding();
     this.lease = new Lease("model " + name, this::free);
+    this.view = false;
+  }
+
+  private Model(Model resident, Encoder encoder) {
+    this.name = resident.name;
+    this.location = resident.location;
+    this.backend = resident.backend;
+    this.encoder = encoder;
+    this.head = resident.head;
+    this.headProblem = resident.headProblem;
+    this.batchTokens = resident.batchTokens;
+    this.lanes = resident.lanes;
+    this.passes = resident.passes.over(encoder);
+    this.tokenizer = resident.tokenizer;
+    this.embeddingSettings = resident.embeddingSettings;
+    this.lease = resident.lease;
+    this.view = true;
   }
 
   /** {@link #load(String, ModelOptions)} with {@link ModelOptions#DEFAULT}. */
@@ -53,8 +89,9 @@ public final class Model implements AutoCloseable {
   /**
    * Loads a model.
    *
-   * @param nameOrPath a Hugging Face directory, an ONNX file, a jar that holds one, or a short name
-   *     such as {@code all-minilm-l6-v2} (which needs espalier-hub on the classpath)
+   * @param nameOrPath a Hugging Face directory, an ONNX file, a TensorFlow checkpoint, a jar that
+   *     holds one of the latter, or a short name such as {@code all-minilm-l6-v2} (which needs
+   *     espalier-hub on the classpath)
    * @throws dev.espalier.EspalierException a subclass says whether the model was not found, is
    *     damaged, asks for what is not implemented, or the backend is missing
    */
@@ -69,18 +106,54 @@ public final class Model implements AutoCloseable {
     Backend backend =
         Backends.create(options.backend(), options.instructionSet(), options.threads());
     Encoder encoder = null;
+    PackedHead head = null;
     try {
       encoder =
           options.dtype().isPresent()
               ? EncoderPacker.pack(source, backend, options.dtype().get())
               : EncoderPacker.pack(source, backend);
-      return new Model(source, backend, encoder, options.batchTokens());
+      head = PackedHead.of(source, backend, options.dtype());
+      return new Model(source, backend, encoder, head, options.batchTokens());
     } catch (RuntimeException | Error e) {
+      if (head != null) {
+        head.close();
+      }
       if (encoder != null) {
         encoder.close();
       }
       backend.close();
       throw e;
+    }
+  }
+
+  /**
+   * This model under a head mask: the same weights in memory, so that many masks, one a task, share
+   * one model. Heads whose factor is 0 are not computed. The view lives as long as this model;
+   * closing the view does nothing.
+   *
+   * @param mask [layers, original heads]; replaces the mask that this model may have
+   * @throws dev.espalier.InvalidInputException if its shape differs from that
+   * @throws IllegalStateException if the model is closed
+   */
+  public Model withHeadMask(HeadMask mask) {
+    try (Lease.Use use = use()) {
+      return new Model(this, encoder.withHeadMask(mask));
+    }
+  }
+
+  /** A task head, or why there is none. */
+  private record PackedHead(Optional<TaskHead> head, Optional<ModelFormatException> problem) {
+    /** A damaged head does not keep an encoder from being used without it. */
+    static PackedHead of(ModelSource source, Backend backend, Optional<DType> dtype) {
+      try {
+        return new PackedHead(TaskHeadPacker.pack(source, backend, dtype), Optional.empty());
+      } catch (ModelFormatException e) {
+        return new PackedHead(Optional.empty(), Optional.of(e));
+      }
+    }
+
+    void close() {
+      head.ifPresent(TaskHead::close);
     }
   }
 
@@ -127,7 +200,7 @@ public final class Model implements AutoCloseable {
   /** Bytes of the weights as packed. */
   public long weightBytes() {
     try (Lease.Use use = use()) {
-      return encoder.bytes();
+      return encoder.bytes() + head.map(TaskHead::bytes).orElse(0L);
     }
   }
 
@@ -164,18 +237,52 @@ public final class Model implements AutoCloseable {
     return lanes;
   }
 
+  /**
+   * The head of one of these tasks.
+   *
+   * @throws UnsupportedModelException if the model is for something else
+   * @throws ModelFormatException if its head is missing from the weights or damaged
+   */
+  TaskHead head(Task... tasks) {
+    Task task = config().task();
+    if (!List.of(tasks).contains(task)) {
+      throw new UnsupportedModelException(
+          location
+              + ": config.json lists the architectures "
+              + config().architectures()
+              + "; needed is "
+              + Arrays.stream(tasks).map(Task::architecture).collect(Collectors.joining(" or ")));
+    }
+    if (headProblem.isPresent()) {
+      throw new ModelFormatException(headProblem.get().getMessage(), headProblem.get());
+    }
+    return head.orElseThrow();
+  }
+
+  /** The forward passes that end in the head's logits; only inside a {@link #use}. */
+  HeadPasses passes() {
+    return passes;
+  }
+
   public boolean isClosed() {
     return lease.isClosed();
   }
 
-  /** Frees the model, after the calls that are under way. Does nothing the second time. */
+  /**
+   * Frees the model, after the calls that are under way. Does nothing the second time, and nothing
+   * on a view of another model.
+   */
   @Override
   public void close() {
-    lease.close();
+    if (!view) {
+      lease.close();
+    }
   }
 
   private void free() {
     lanes.close();
+    passes.close();
+    head.ifPresent(TaskHead::close);
     encoder.close();
     backend.close();
   }

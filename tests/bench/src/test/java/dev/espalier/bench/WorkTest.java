@@ -15,7 +15,21 @@ import org.junit.jupiter.api.Test;
 class WorkTest {
   private static ModelConfig config(SortedMap<Integer, SortedSet<Integer>> pruned) {
     return new ModelConfig(
-        List.of(), 100, 384, 6, 12, 1536, Activation.GELU, 512, 2, 1e-12, pruned, Map.of(), null);
+        List.of(),
+        100,
+        384,
+        6,
+        12,
+        1536,
+        Activation.GELU,
+        512,
+        2,
+        1e-12,
+        pruned,
+        List.of(),
+        Map.of(),
+        null,
+        true);
   }
 
   /** 6 x 2 x (4 x 384^2 + 2 x 384 x 1536) in the linears, 6 x 4 x 384 a pair of tokens. */

@@ -9,15 +9,19 @@ import dev.espalier.backend.Workspace;
 import dev.espalier.encoder.Encoder;
 import dev.espalier.encoder.EncoderObserver;
 import dev.espalier.encoder.EncoderPacker;
+import dev.espalier.encoder.TaskHead;
+import dev.espalier.encoder.TaskHeadPacker;
 import dev.espalier.model.ModelSource;
 import dev.espalier.model.Models;
 import dev.espalier.tensor.DType;
 import dev.espalier.tensor.Heads;
+import dev.espalier.tensor.Int8;
 import dev.espalier.tensor.PackedBatch;
 import dev.espalier.tensor.Tensor;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -27,7 +31,7 @@ class GoldenTest {
   @MethodSource("dev.espalier.parity.Subject#all")
   void theRepositorysFixturesPass(Subject subject) {
     try (Backend backend = subject.open(2)) {
-      check(GoldenSuite.run(Shared.inRepository("tests/golden/models"), backend), 5);
+      check(GoldenSuite.run(Shared.inRepository("tests/golden/models"), backend), 7);
     }
   }
 
@@ -83,25 +87,29 @@ class GoldenTest {
     double[] worst = new double[1];
     int[] checks = new int[1];
     try (Backend backend = subject.open(2)) {
-      ParityBackend parity =
-          ParityBackend.quantizing(
-              backend,
-              c -> {
-                if (c.op() == OpKind.LINEAR_INT8) {
-                  checks[0]++;
-                  worst[0] = Math.max(worst[0], c.worst());
-                  c.violation().ifPresent(violations::add);
-                }
-              });
-      for (Path directory : Shared.goldens()) {
-        opByOp(directory, directory.getFileName().toString(), DType.F32, parity);
+      for (int block : new int[] {1, Int8.BLOCK}) {
+        ParityBackend parity =
+            ParityBackend.quantizing(
+                backend,
+                block,
+                c -> {
+                  if (c.op() == OpKind.LINEAR_INT8) {
+                    checks[0]++;
+                    worst[0] = Math.max(worst[0], c.worst());
+                    c.violation().ifPresent(violations::add);
+                  }
+                });
+        for (Path directory : Shared.goldens()) {
+          String name = directory.getFileName() + ", blocks of " + block;
+          opByOp(directory, name, DType.F32, parity);
+        }
       }
     }
     System.out.printf(
         "int8 linear layers inside the goldens on %-15s %5d layers, largest error / bound %.3f%n",
         subject, checks[0], worst[0]);
     assertEquals(List.of(), violations);
-    assertTrue(checks[0] >= 4 * Shared.goldens().size(), () -> "only " + checks[0] + " layers");
+    assertTrue(checks[0] >= 8 * Shared.goldens().size(), () -> "only " + checks[0] + " layers");
   }
 
   @ParameterizedTest
@@ -151,9 +159,22 @@ class GoldenTest {
             }
           };
       Tensor x = encoder.forward(ops, fixture.batch(), names);
+      Tensor pooled = null;
       if (encoder.hasPooler()) {
         parity.where(name + ", pooler");
-        encoder.pooler(ops, x, fixture.batch());
+        pooled = encoder.pooler(ops, x, fixture.batch());
+      }
+      parity.where(name + ", head");
+      Optional<TaskHead> packed = TaskHeadPacker.pack(source, parity, Optional.of(dtype));
+      if (packed.isPresent()) {
+        try (TaskHead head = packed.get()) {
+          if (head.task().predictsTokens()) {
+            head.tokenLogits(ops, x, (row, logits) -> {});
+          }
+          if (head.classes() > 0) {
+            head.logits(ops, head.task().needsPooler() ? pooled : x);
+          }
+        }
       }
     }
   }

@@ -42,7 +42,7 @@ class Int8Test {
   void codesAndScalesAreTheReferences(Subject subject) {
     try (Backend backend = subject.open(2);
         JavaBackend reference = new JavaBackend()) {
-      for (long seed = SEED; seed < SEED + 200; seed++) {
+      for (long seed = SEED; seed < SEED + Shared.rounds(200); seed++) {
         RandomValues random = new RandomValues(seed);
         int rows = random.size(1, 60);
         int columns = random.size(1, 900);
@@ -53,9 +53,11 @@ class Int8Test {
             x[i] *= tiny;
           }
         }
-        QuantizedRows expected = quantize(reference, x, rows, columns);
-        QuantizedRows actual = quantize(backend, x, rows, columns);
-        String where = subject + ", seed " + seed + ", [" + rows + ", " + columns + "]";
+        int block = random.inputBlock();
+        QuantizedRows expected = quantize(reference, x, rows, columns, block);
+        QuantizedRows actual = quantize(backend, x, rows, columns, block);
+        String where =
+            subject + ", seed " + seed + ", [" + rows + ", " + columns + "], rotated by " + block;
         assertArrayEquals(bits(expected.scales()), bits(actual.scales()), where);
         assertArrayEquals(expected.codes(), actual.codes(), where);
       }
@@ -67,7 +69,7 @@ class Int8Test {
   void accumulatorsAreTheReferences(Subject subject) {
     try (Backend backend = subject.open(2);
         JavaBackend reference = new JavaBackend()) {
-      for (long seed = SEED; seed < SEED + 60; seed++) {
+      for (long seed = SEED; seed < SEED + Shared.rounds(60); seed++) {
         RandomValues random = new RandomValues(seed);
         int k = random.onceIn(20) ? 16384 : random.size(1, 900);
         int n = random.size(1, k == 16384 ? 5 : 120);
@@ -99,9 +101,10 @@ class Int8Test {
     return codes;
   }
 
-  private static QuantizedRows quantize(Backend backend, float[] x, int rows, int columns) {
+  private static QuantizedRows quantize(
+      Backend backend, float[] x, int rows, int columns, int block) {
     QuantizedRows[] result = new QuantizedRows[1];
-    onTensor(backend, x, rows, columns, t -> result[0] = backend.quantize(t));
+    onTensor(backend, x, rows, columns, t -> result[0] = backend.quantize(t, block));
     return result[0];
   }
 

@@ -18,6 +18,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** Values that others have published for models that we can have. */
@@ -79,6 +80,7 @@ class PublishedValuesTest {
 
   /** The rank correlation on STS-B's test set, published to four decimals, reproduced to five. */
   @Test
+  @Tag("values")
   void stsbCorrelationEqualsThePublishedOne() {
     Path file = Shared.besideRepository("data/stsb/stsb-en-test.csv");
     JsonNode entry = published("stsb_spearman_cosine").get(0);
@@ -106,12 +108,6 @@ class PublishedValuesTest {
       assertEquals(entry.get("value").asDouble(), spearman, 0.5e-4);
       assertEquals(entry.get("reproduced").asDouble(), spearman, 1e-5);
     }
-  }
-
-  @Test
-  void modelsWithoutAShortNameAreNamed() {
-    published("note");
-    Shared.skip("published values of bert-base-uncased: no short name gives this model yet");
   }
 
   private static List<String> shortNames() {

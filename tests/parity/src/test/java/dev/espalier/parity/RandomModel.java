@@ -51,8 +51,10 @@ final class RandomModel {
             2,
             1e-12,
             pruned,
+            List.of(),
             Map.of(),
-            null);
+            null,
+            true);
     Weights weights = new Weights(config, seed);
     byte[] vocab = vocabulary().getBytes(StandardCharsets.UTF_8);
     return new ModelSource(

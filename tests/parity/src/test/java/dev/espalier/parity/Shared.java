@@ -37,6 +37,15 @@ final class Shared {
     Assumptions.abort(reason);
   }
 
+  /**
+   * How often a test repeats itself: {@code count} times, or an eighth of that on instrumented
+   * natives ({@code tests/native/sanitize.sh}), which run far longer and look for faults of memory,
+   * not of values.
+   */
+  static int rounds(int count) {
+    return System.getProperty("espalier.natives") == null ? count : Math.max(1, count / 8);
+  }
+
   /** The golden fixtures of the repository. */
   static List<Path> keptGoldens() {
     return GoldenSuite.find(inRepository("tests/golden/models"));

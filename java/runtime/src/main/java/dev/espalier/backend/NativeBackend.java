@@ -1,0 +1,415 @@
+package dev.espalier.backend;
+
+import static dev.espalier.backend.NativeCalls.check;
+import static dev.espalier.backend.NativeCalls.checkInput;
+
+import dev.espalier.backend.NativeWeights.NativeHeads;
+import dev.espalier.backend.NativeWeights.Norm;
+import dev.espalier.backend.NativeWeights.Packed;
+import dev.espalier.backend.NativeWeights.Tables;
+import dev.espalier.backend.NativeWorkspace.BatchAddresses;
+import dev.espalier.backend.NativeWorkspace.NativeTensor;
+import dev.espalier.bindings.Espalier;
+import dev.espalier.bindings.NativeMemory;
+import dev.espalier.model.Activation;
+import dev.espalier.model.Pooling;
+import dev.espalier.tensor.DType;
+import dev.espalier.tensor.Embeddings;
+import dev.espalier.tensor.HeadLayout;
+import dev.espalier.tensor.Heads;
+import dev.espalier.tensor.LayerNorm;
+import dev.espalier.tensor.Linear;
+import dev.espalier.tensor.PackedBatch;
+import dev.espalier.tensor.QuantizedRows;
+import dev.espalier.tensor.Tensor;
+import java.util.function.LongConsumer;
+
+/**
+ * A backend behind the C ABI: native memory, native ops. What is different between processors is
+ * how one is made.
+ */
+public abstract class NativeBackend implements Backend {
+  private final NativeHandle handle;
+  private final DType elements;
+  private final boolean sharesMemory;
+  private final NativePacker packer;
+
+  /**
+   * @param address of the esp_backend, which is owned from now on
+   * @param elements of tensors
+   * @param sharesMemory whether what {@link #allocate} gives can be touched from here
+   */
+  NativeBackend(String what, long address, DType elements, boolean sharesMemory) {
+    this.handle = new NativeHandle(what, address, Espalier::esp_backend_destroy);
+    this.elements = elements;
+    this.sharesMemory = sharesMemory;
+    this.packer = new NativePacker(this);
+  }
+
+  long address() {
+    return handle.address();
+  }
+
+  boolean sharesMemory() {
+    return sharesMemory;
+  }
+
+  /** What tensors between ops are kept as. */
+  public final DType elements() {
+    return elements;
+  }
+
+  /** Memory for ops to work on. */
+  NativeHandle allocate(String what, long bytes) {
+    long backend = handle.address();
+    long[] out = new long[1];
+    check(Espalier.esp_alloc(backend, bytes, out));
+    return new NativeHandle(what, handle, out[0], a -> Espalier.esp_free(backend, a));
+  }
+
+  /** Memory of this machine's that the backend copies from and to. */
+  NativeHandle allocateHost(String what, long bytes) {
+    long backend = handle.address();
+    long[] out = new long[1];
+    check(Espalier.esp_host_alloc(backend, bytes, out));
+    return new NativeHandle(what, handle, out[0], a -> Espalier.esp_host_free(backend, a));
+  }
+
+  /** A lane of this backend. */
+  NativeHandle lane() {
+    long[] out = new long[1];
+    check(Espalier.esp_lane_create(handle.address(), out));
+    return new NativeHandle("lane", handle, out[0], Espalier::esp_backend_destroy);
+  }
+
+  /** Something that belongs to this backend. */
+  NativeHandle own(String what, long address, LongConsumer free) {
+    return new NativeHandle(what, handle, address, free);
+  }
+
+  /** Copies host memory to the backend's, and waits for it. */
+  synchronized void write(long to, long from, long bytes) {
+    check(Espalier.esp_write(handle.address(), to, from, bytes));
+    check(Espalier.esp_synchronize(handle.address()));
+  }
+
+  @Override
+  public Linear linear(int outputs, int inputs, RowSource weight, float[] bias) {
+    return packer.linear(outputs, inputs, weight, bias);
+  }
+
+  @Override
+  public Linear int8Linear(int outputs, int inputs, CodeSource weight, float[] bias) {
+    return packer.int8Linear(outputs, inputs, weight, bias);
+  }
+
+  @Override
+  public LayerNorm layerNorm(float[] gamma, float[] beta, float epsilon) {
+    return packer.layerNorm(gamma, beta, epsilon);
+  }
+
+  @Override
+  public Embeddings embeddings(
+      int vocabSize,
+      RowSource word,
+      int typeVocabSize,
+      RowSource type,
+      int maxPositions,
+      RowSource position,
+      int columns) {
+    return packer.embeddings(vocabSize, word, typeVocabSize, type, maxPositions, position, columns);
+  }
+
+  @Override
+  public Embeddings int8Embeddings(
+      int vocabSize,
+      CodeSource word,
+      int typeVocabSize,
+      RowSource type,
+      int maxPositions,
+      RowSource position,
+      int columns) {
+    return packer.int8Embeddings(
+        vocabSize, word, typeVocabSize, type, maxPositions, position, columns);
+  }
+
+  @Override
+  public Heads heads(HeadLayout layout) {
+    int n = layout.heads().size();
+    int[] index = layout.heads().stream().mapToInt(HeadLayout.Head::index).toArray();
+    int[] qk = layout.heads().stream().mapToInt(HeadLayout.Head::qkWidth).toArray();
+    int[] v = layout.heads().stream().mapToInt(HeadLayout.Head::vWidth).toArray();
+    float[] scale = new float[n];
+    for (int h = 0; h < n; h++) {
+      scale[h] = layout.heads().get(h).scale();
+    }
+    long[] out = new long[1];
+    try (NativeHandle staging = allocateHost("staging", 16L * Math.max(1, n))) {
+      long indexAt = staging.address();
+      long qkAt = indexAt + 4L * n;
+      long vAt = qkAt + 4L * n;
+      long scaleAt = vAt + 4L * n;
+      NativeMemory.write(indexAt, index, 0, n);
+      NativeMemory.write(qkAt, qk, 0, n);
+      NativeMemory.write(vAt, v, 0, n);
+      NativeMemory.write(scaleAt, scale, 0, n);
+      check(Espalier.esp_heads_create(handle.address(), n, indexAt, qkAt, vAt, scaleAt, out));
+    }
+    return new NativeHeads(layout, own("heads", out[0], Espalier::esp_heads_destroy));
+  }
+
+  @Override
+  public Workspace workspace(WorkspacePlan plan) {
+    return new NativeWorkspace(this, plan);
+  }
+
+  @Override
+  public void embedLayerNorm(PackedBatch batch, Embeddings tables, LayerNorm norm, Tensor y) {
+    Tables e = (Tables) tables;
+    Norm n = (Norm) norm;
+    NativeTensor out = (NativeTensor) y;
+    BatchAddresses b = out.workspace().upload(batch);
+    check(
+        Espalier.esp_embed_layernorm(
+            out.lane(),
+            b.ids(),
+            b.types(),
+            b.positions(),
+            batch.tokens(),
+            e.columns(),
+            e.word(),
+            e.wordType() == DType.I8 ? Espalier.ESP_I8 : Espalier.ESP_F32,
+            e.scales(),
+            e.wordZeroPoint(),
+            e.type(),
+            e.position(),
+            n.gamma(),
+            n.beta(),
+            n.epsilon(),
+            out.address(),
+            out.pitch()));
+  }
+
+  @Override
+  public void linear(Tensor x, Linear w, Tensor y) {
+    NativeTensor in = (NativeTensor) x;
+    NativeTensor out = (NativeTensor) y;
+    checkInput(
+        Espalier.esp_linear(
+            in.lane(),
+            in.address(),
+            in.pitch(),
+            in.rows(),
+            ((Packed) w).handle().address(),
+            out.address(),
+            out.pitch()));
+  }
+
+  @Override
+  public void activation(Activation activation, Tensor x, Tensor y) {
+    NativeTensor in = (NativeTensor) x;
+    NativeTensor out = (NativeTensor) y;
+    check(
+        Espalier.esp_activation(
+            in.lane(),
+            activation.ordinal(),
+            in.address(),
+            in.pitch(),
+            in.rows(),
+            in.columns(),
+            out.address(),
+            out.pitch()));
+  }
+
+  @Override
+  public boolean fusesFeedForward() {
+    return true;
+  }
+
+  @Override
+  public void feedForward(Tensor x, FeedForward w, Tensor y, Workspace workspace) {
+    NativeTensor in = (NativeTensor) x;
+    NativeTensor out = (NativeTensor) y;
+    checkInput(
+        Espalier.esp_feed_forward(
+            in.lane(),
+            in.address(),
+            in.pitch(),
+            in.rows(),
+            ((Packed) w.intermediate()).handle().address(),
+            w.activation().ordinal(),
+            ((Packed) w.output()).handle().address(),
+            out.address(),
+            out.pitch()));
+  }
+
+  @Override
+  public void addLayerNorm(Tensor x, Tensor r, LayerNorm norm, Tensor y) {
+    NativeTensor in = (NativeTensor) x;
+    NativeTensor residual = (NativeTensor) r;
+    NativeTensor out = (NativeTensor) y;
+    Norm n = (Norm) norm;
+    check(
+        Espalier.esp_add_layernorm(
+            in.lane(),
+            in.address(),
+            in.pitch(),
+            residual == null ? 0 : residual.address(),
+            residual == null ? 0 : residual.pitch(),
+            in.rows(),
+            in.columns(),
+            n.gamma(),
+            n.beta(),
+            n.epsilon(),
+            out.address(),
+            out.pitch()));
+  }
+
+  @Override
+  public void attention(Tensor qkv, PackedBatch batch, Heads heads, int layer, Tensor context) {
+    NativeTensor in = (NativeTensor) qkv;
+    NativeTensor out = (NativeTensor) context;
+    BatchAddresses b = in.workspace().upload(batch);
+    check(
+        Espalier.esp_attention(
+            in.lane(),
+            in.address(),
+            in.pitch(),
+            batch.tokens(),
+            batch.sequences(),
+            b.offsets(),
+            0,
+            ((NativeHeads) heads).handle().address(),
+            b.headMask(layer, batch.sequences()),
+            b.maskHeads(),
+            out.address(),
+            out.pitch()));
+  }
+
+  @Override
+  public float[] attentionProbabilities(Tensor qkv, PackedBatch batch, int b, Heads heads) {
+    NativeTensor in = (NativeTensor) qkv;
+    int length = batch.length(b);
+    float[] p = new float[heads.layout().heads().size() * length * length];
+    if (p.length == 0) {
+      return p;
+    }
+    long bytes = 4L * p.length;
+    try (NativeHandle memory = allocate("probabilities", bytes);
+        NativeHandle host = allocateHost("probabilities", bytes)) {
+      check(
+          Espalier.esp_attention_probabilities(
+              in.lane(),
+              in.address(batch.offset(b)),
+              in.pitch(),
+              length,
+              0,
+              ((NativeHeads) heads).handle().address(),
+              memory.address()));
+      check(Espalier.esp_read(in.lane(), host.address(), memory.address(), bytes));
+      NativeMemory.read(host.address(), p, 0, p.length);
+    }
+    return p;
+  }
+
+  @Override
+  public QuantizedRows quantize(Tensor x, int inputBlock) {
+    NativeTensor in = (NativeTensor) x;
+    byte[] codes = new byte[Math.multiplyExact(in.rows(), in.columns())];
+    float[] scales = new float[in.rows()];
+    long scalesBytes = 4L * scales.length;
+    long bytes = scalesBytes + codes.length;
+    try (NativeHandle memory = allocate("codes", bytes);
+        NativeHandle host = allocateHost("codes", bytes)) {
+      checkInput(
+          Espalier.esp_quantize(
+              in.lane(),
+              in.address(),
+              in.pitch(),
+              in.rows(),
+              in.columns(),
+              inputBlock,
+              memory.address() + scalesBytes,
+              memory.address()));
+      checkInput(Espalier.esp_read(in.lane(), host.address(), memory.address(), bytes));
+      NativeMemory.read(host.address(), scales, 0, scales.length);
+      NativeMemory.read(host.address() + scalesBytes, codes, 0, codes.length);
+    }
+    return new QuantizedRows(codes, scales);
+  }
+
+  @Override
+  public synchronized int[] accumulators(byte[] codes, int rows, Linear w) {
+    int[] sums = new int[Math.multiplyExact(rows, w.outputs())];
+    long sumsBytes = 4L * sums.length;
+    long bytes = sumsBytes + codes.length;
+    try (NativeHandle memory = allocate("accumulators", bytes);
+        NativeHandle host = allocateHost("accumulators", bytes)) {
+      long codesAt = memory.address() + sumsBytes;
+      NativeMemory.write(host.address() + sumsBytes, codes, 0, codes.length);
+      write(codesAt, host.address() + sumsBytes, codes.length);
+      check(
+          Espalier.esp_linear_accumulators(
+              handle.address(), codesAt, rows, ((Packed) w).handle().address(), memory.address()));
+      check(Espalier.esp_read(handle.address(), host.address(), memory.address(), sumsBytes));
+      NativeMemory.read(host.address(), sums, 0, sums.length);
+    }
+    return sums;
+  }
+
+  @Override
+  public void pool(Tensor x, PackedBatch batch, Pooling pooling, boolean normalize, Tensor y) {
+    NativeTensor in = (NativeTensor) x;
+    NativeTensor out = (NativeTensor) y;
+    check(
+        Espalier.esp_pool(
+            in.lane(),
+            pooling.ordinal(),
+            normalize ? 1 : 0,
+            in.address(),
+            in.pitch(),
+            in.columns(),
+            batch.sequences(),
+            in.workspace().upload(batch).offsets(),
+            out.address(),
+            out.pitch()));
+  }
+
+  @Override
+  public void download(Tensor x, float[] target, int offset) {
+    NativeTensor t = (NativeTensor) x;
+    if (sharesMemory) {
+      for (int r = 0; r < t.rows(); r++) {
+        NativeMemory.read(t.address(r), target, offset + r * t.columns(), t.columns());
+      }
+      return;
+    }
+    int count = Math.multiplyExact(t.rows(), t.columns());
+    long values = t.workspace().staging(4L * count);
+    checkInput(
+        Espalier.esp_read_matrix(t.lane(), t.address(), t.pitch(), t.rows(), t.columns(), values));
+    NativeMemory.read(values, target, offset, count);
+  }
+
+  @Override
+  public void upload(float[] source, int offset, Tensor x) {
+    NativeTensor t = (NativeTensor) x;
+    if (sharesMemory) {
+      for (int r = 0; r < t.rows(); r++) {
+        NativeMemory.write(t.address(r), source, offset + r * t.columns(), t.columns());
+      }
+      return;
+    }
+    int count = Math.multiplyExact(t.rows(), t.columns());
+    long values = t.workspace().staging(4L * count);
+    NativeMemory.write(values, source, offset, count);
+    check(
+        Espalier.esp_write_matrix(t.lane(), values, t.rows(), t.columns(), t.address(), t.pitch()));
+  }
+
+  /** Everything that this backend made should be closed first; it lives on until that is. */
+  @Override
+  public void close() {
+    handle.close();
+  }
+}

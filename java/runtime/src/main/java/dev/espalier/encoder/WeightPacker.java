@@ -1,0 +1,111 @@
+package dev.espalier.encoder;
+
+import dev.espalier.backend.Backend;
+import dev.espalier.format.Checkpoint;
+import dev.espalier.model.ModelSource;
+import dev.espalier.tensor.DType;
+import dev.espalier.tensor.LayerNorm;
+import dev.espalier.tensor.Linear;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * Packs single layers of a checkpoint into a backend, and undoes it all if a later one fails. Not
+ * thread-safe.
+ */
+final class WeightPacker {
+  private final Checkpoint weights;
+  private final Backend backend;
+  private final double layerNormEps;
+
+  /** Of what may be in int8; empty for as it is stored. */
+  private final Optional<DType> dtype;
+
+  /** What was packed so far, to be closed if the rest fails. */
+  private final Deque<AutoCloseable> packed = new ArrayDeque<>();
+
+  WeightPacker(ModelSource source, Backend backend, Optional<DType> dtype) {
+    this.weights = source.weights();
+    this.backend = backend;
+    this.layerNormEps = source.config().layerNormEps();
+    this.dtype = dtype;
+  }
+
+  /** Closes what was packed, because of {@code reason}. */
+  void undo(Throwable reason) {
+    while (!packed.isEmpty()) {
+      try {
+        packed.pop().close();
+      } catch (Exception e) {
+        reason.addSuppressed(e);
+      }
+    }
+  }
+
+  <T extends AutoCloseable> T keep(T made) {
+    packed.push(made);
+    return made;
+  }
+
+  StoredMatrix matrix(String name) {
+    return new StoredMatrix(weights, List.of(name));
+  }
+
+  /**
+   * Whether a matrix is packed in int8.
+   *
+   * @param quantizable whether it may be quantized here
+   */
+  boolean isInt8(StoredMatrix matrix, boolean quantizable) {
+    return dtype
+        .map(d -> d == DType.I8 && (quantizable || matrix.isInt8()))
+        .orElseGet(matrix::isInt8);
+  }
+
+  /**
+   * A linear layer of the encoder, whose tensors are absent where it has no outputs or no inputs.
+   */
+  Linear linear(List<String> names, int outputs, int inputs) {
+    if (outputs > 0 && inputs > 0) {
+      return linear(names, true);
+    }
+    float[] bias = outputs > 0 ? vector(names.get(0) + ".bias") : new float[0];
+    return keep(backend.linear(outputs, inputs, (first, count, target) -> {}, bias));
+  }
+
+  /** One linear layer, or several of the same input as one: their outputs side by side. */
+  Linear linear(List<String> names, boolean quantizable) {
+    StoredMatrix matrix =
+        new StoredMatrix(weights, names.stream().map(n -> n + ".weight").toList());
+    float[] bias = new float[matrix.rows()];
+    int at = 0;
+    for (String name : names) {
+      int n = weights.info(name + ".bias").shape().get(0);
+      weights.read(name + ".bias", 0, bias, at, n);
+      at += n;
+    }
+    return linear(matrix, bias, quantizable);
+  }
+
+  Linear linear(StoredMatrix matrix, float[] bias, boolean quantizable) {
+    int k = matrix.columns();
+    return keep(
+        isInt8(matrix, quantizable)
+            ? backend.int8Linear(bias.length, k, matrix.codes(), bias)
+            : backend.linear(bias.length, k, matrix.values(), bias));
+  }
+
+  LayerNorm norm(String name) {
+    return keep(
+        backend.layerNorm(vector(name + ".weight"), vector(name + ".bias"), (float) layerNormEps));
+  }
+
+  /** A tensor of one dimension. */
+  float[] vector(String name) {
+    float[] values = new float[weights.info(name).shape().get(0)];
+    weights.read(name, 0, values, 0, values.length);
+    return values;
+  }
+}

@@ -1,0 +1,51 @@
+// What stands behind the handles of the CPU backend.
+#ifndef ESPALIER_CPU_OBJECTS_H
+#define ESPALIER_CPU_OBJECTS_H
+
+#include <memory>
+#include <vector>
+
+#include "kernels.h"
+#include "table.h"
+#include "thread_pool.h"
+
+namespace espalier {
+
+// A lane is a copy: calls share the pool, which keeps them apart by itself.
+struct CpuBackend : esp_backend {
+  const Kernels& kernels;
+  std::shared_ptr<ThreadPool> pool;
+};
+
+struct CpuWeight : esp_weight {
+  CpuWeight(const Table* t, const Kernels& k) : esp_weight{t}, kernels(k) {}
+  ~CpuWeight();
+  const Kernels& kernels;
+  int32_t dtype = ESP_F32;
+  Weight weight{};    // of ESP_F32
+  Int8Weight int8{};  // of ESP_I8
+};
+
+struct CpuHeads : esp_heads {
+  std::vector<Head> list;
+  Heads heads{};
+};
+
+// The entries of the table for weights: cpu_weight.cpp.
+esp_status cpu_weight_create(esp_backend* backend, int32_t n, int32_t k, int32_t dtype, esp_weight** out);
+void cpu_weight_destroy(esp_weight* weight);
+esp_status cpu_weight_set_rows(esp_weight* weight, int32_t first, int32_t count, const float* values);
+esp_status cpu_weight_set_codes(esp_weight* weight, int32_t first, int32_t count, const int8_t* codes,
+                                const float* scales, const int32_t* zero_points);
+esp_status cpu_weight_set_input_block(esp_weight* weight, int32_t block);
+esp_status cpu_weight_set_bias(esp_weight* weight, int32_t first, int32_t count, const float* values);
+int64_t cpu_weight_bytes(const esp_weight* weight);
+
+// Throws Error, ending in `way_out`, if the weight is of another dtype.
+void require_dtype(const CpuWeight& weight, int32_t dtype, const char* way_out);
+
+// Throws Error unless channels can be rotated in such blocks.
+void require_input_block(int32_t block);
+
+}  // namespace espalier
+#endif

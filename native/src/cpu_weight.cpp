@@ -1,0 +1,138 @@
+// Linear weights of the CPU backend: packed for the kernels of its instruction set.
+#include <memory>
+#include <string>
+
+#include "cpu_objects.h"
+#include "guard.h"
+#include "memory.h"
+
+namespace espalier {
+namespace {
+
+constexpr int64_t kFloat = sizeof(float);
+
+template <typename T>
+T* allocate_array(int64_t count) {
+  return static_cast<T*>(allocate_or_throw(count * static_cast<int64_t>(sizeof(T))));
+}
+
+void create_f32(CpuWeight& weight, int32_t n, int32_t k) {
+  const int32_t panel = weight.kernels.panel;
+  Weight& w = weight.weight;
+  w.n = n;
+  w.k = k;
+  w.panel = panel;
+  w.panels = static_cast<int32_t>((int64_t{n} + panel - 1) / panel);
+  w.packed = allocate_array<float>(int64_t{w.panels} * panel * k);
+  w.bias = allocate_array<float>(int64_t{w.panels} * panel);
+}
+
+void create_i8(CpuWeight& weight, int32_t n, int32_t k) {
+  if (k > 65536) {
+    throw Error(ESP_UNSUPPORTED, "int8 weight has " + std::to_string(k) + " columns, sums are exact up to 65536");
+  }
+  const int32_t panel = weight.kernels.panel;
+  Int8Weight& w = weight.int8;
+  w.n = n;
+  w.k = k;
+  w.panels = static_cast<int32_t>((int64_t{n} + panel - 1) / panel);
+  w.input_block = 1;
+  const int64_t channels = int64_t{w.panels} * panel;
+  w.codes = allocate_array<int8_t>(w.panels * weight.kernels.int8.panel_bytes(k));
+  w.scales = allocate_array<float>(channels);
+  w.bias = allocate_array<float>(channels);
+  w.start = allocate_array<int32_t>(channels);
+}
+
+}  // namespace
+
+CpuWeight::~CpuWeight() {
+  for (void* block : {static_cast<void*>(weight.packed), static_cast<void*>(weight.bias),
+                      static_cast<void*>(int8.codes), static_cast<void*>(int8.scales), static_cast<void*>(int8.bias),
+                      static_cast<void*>(int8.start), static_cast<void*>(int8.zero_points)}) {
+    release(block);
+  }
+}
+
+void require_dtype(const CpuWeight& weight, int32_t dtype, const char* way_out) {
+  if (weight.dtype != dtype) {
+    throw Error(ESP_INVALID_ARGUMENT,
+                std::string("weight is ") + (weight.dtype == ESP_I8 ? "int8" : "fp32") + ": " + way_out);
+  }
+}
+
+void require_input_block(int32_t block) {
+  if (block < 1 || block > 32 || (block & (block - 1)) != 0) {
+    throw Error(ESP_INVALID_ARGUMENT, "input block is " + std::to_string(block) + ", expected a power of two up to 32");
+  }
+}
+
+esp_status cpu_weight_create(esp_backend* backend, int32_t n, int32_t k, int32_t dtype, esp_weight** out) {
+  return guard([&] {
+    if (n < 0 || k < 0) {
+      throw Error(ESP_INVALID_ARGUMENT,
+                  "weight is [" + std::to_string(n) + ", " + std::to_string(k) + "], expected no negative number");
+    }
+    if (dtype != ESP_F32 && dtype != ESP_I8) {
+      throw Error(ESP_UNSUPPORTED,
+                  "weight dtype " + std::to_string(dtype) + " is not supported, only 0 (f32) and 1 (int8) are");
+    }
+    auto weight = std::make_unique<CpuWeight>(backend->table, static_cast<CpuBackend*>(backend)->kernels);
+    weight->dtype = dtype;
+    if (dtype == ESP_F32) {
+      create_f32(*weight, n, k);
+    } else {
+      create_i8(*weight, n, k);
+    }
+    *out = weight.release();
+  });
+}
+
+void cpu_weight_destroy(esp_weight* weight) { delete static_cast<CpuWeight*>(weight); }
+
+esp_status cpu_weight_set_rows(esp_weight* weight, int32_t first, int32_t count, const float* values) {
+  return guard([&] {
+    const CpuWeight& w = *static_cast<CpuWeight*>(weight);
+    require_dtype(w, ESP_F32, "set its rows with esp_weight_set_codes");
+    w.kernels.pack_weight(w.weight, first, count, values);
+  });
+}
+
+esp_status cpu_weight_set_codes(esp_weight* weight, int32_t first, int32_t count, const int8_t* codes,
+                                const float* scales, const int32_t* zero_points) {
+  return guard([&] {
+    CpuWeight& w = *static_cast<CpuWeight*>(weight);
+    require_dtype(w, ESP_I8, "set its rows with esp_weight_set_rows");
+    if (zero_points != nullptr && w.int8.zero_points == nullptr) {
+      w.int8.zero_points = allocate_array<int32_t>(int64_t{w.int8.panels} * w.kernels.panel);
+    }
+    w.kernels.int8.pack_weight(w.int8, first, count, codes, scales, zero_points);
+  });
+}
+
+esp_status cpu_weight_set_input_block(esp_weight* weight, int32_t block) {
+  return guard([&] {
+    CpuWeight& w = *static_cast<CpuWeight*>(weight);
+    require_dtype(w, ESP_I8, "only int8 layers rotate their input");
+    require_input_block(block);
+    w.int8.input_block = block;
+  });
+}
+
+esp_status cpu_weight_set_bias(esp_weight* weight, int32_t first, int32_t count, const float* values) {
+  return guard([&] {
+    const CpuWeight& w = *static_cast<CpuWeight*>(weight);
+    float* bias = w.dtype == ESP_I8 ? w.int8.bias : w.weight.bias;
+    for (int32_t i = 0; i < count; ++i) bias[first + i] = values[i];
+  });
+}
+
+int64_t cpu_weight_bytes(const esp_weight* weight) {
+  const CpuWeight& w = *static_cast<const CpuWeight*>(weight);
+  if (w.dtype == ESP_F32) return int64_t{w.weight.panels} * w.weight.panel * (int64_t{w.weight.k} + 1) * kFloat;
+  const Int8Weight& q = w.int8;
+  const int64_t vectors = q.zero_points == nullptr ? 3 : 4;
+  return q.panels * (w.kernels.int8.panel_bytes(q.k) + vectors * w.kernels.panel * kFloat);
+}
+
+}  // namespace espalier
