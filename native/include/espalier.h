@@ -33,7 +33,7 @@
 extern "C" {
 #endif
 
-#define ESP_ABI_VERSION 3
+#define ESP_ABI_VERSION 4
 
 typedef int32_t esp_status;
 enum {
@@ -169,8 +169,12 @@ ESP_API esp_status esp_read_matrix(esp_backend* lane, const void* x, int64_t x_p
 // both IEEE fp32 divisions; a scale of 0 gives codes 0. Then y[t,n] = fma(float(acc) * scale_x[t], scale_w[n], b[n])
 // with
 //   acc[t,n] = sum_k code_x[t,k] * (code_w[n,k] - zero_point[n])
-// exact in int32 (k up to 65,536). A row of activations with a NaN or an infinity is ESP_INVALID_ARGUMENT, the text
-// naming the row, and y is void.
+// exact in int32 (k up to 65,536). Where a weight has an input block B > 1, rows of x are rotated before they are
+// quantized: each block of B columns, from the first one on, is multiplied by the B x B Hadamard matrix of +-1, what is
+// left at the end by those of the largest powers of two that fit. The butterflies are fp32 additions and subtractions
+// at distances 1, 2, 4, ... in this order, (a, b) becoming (a + b, a - b). Codes and scales are then those of the
+// weight times the same matrices over their sizes. A row of activations with a NaN or an infinity is
+// ESP_INVALID_ARGUMENT, the text naming the row, and y is void.
 
 // An empty linear layer with weight [n,k] and bias [n], both zeros at first. n, k >= 0: where all heads of a layer are
 // gone, k is 0 and every row of y is the bias. esp_feed_forward wants weights with n, k >= 1.
@@ -184,6 +188,9 @@ ESP_API esp_status esp_weight_set_rows(esp_weight* weight, int32_t first, int32_
 // points from -128 to 127, or null where they are 0. ESP_INVALID_ARGUMENT for fp32.
 ESP_API esp_status esp_weight_set_codes(esp_weight* weight, int32_t first, int32_t count, const int8_t* codes,
                                         const float* scales, const int32_t* zero_points);
+
+// Sets the input block of an int8 weight, a power of two up to 32; it is 1 at first. ESP_INVALID_ARGUMENT for fp32.
+ESP_API esp_status esp_weight_set_input_block(esp_weight* weight, int32_t block);
 
 // Sets bias[first .. first+count-1].
 ESP_API esp_status esp_weight_set_bias(esp_weight* weight, int32_t first, int32_t count, const float* values);
@@ -214,10 +221,10 @@ ESP_API esp_status esp_embed_layernorm(esp_backend* backend, const int32_t* ids,
 ESP_API esp_status esp_linear(esp_backend* backend, const void* x, int64_t x_pitch, int64_t rows,
                               const esp_weight* weight, void* y, int64_t y_pitch);
 
-// codes[t,:] and scales[t] of each row of x, as an int8 layer sees them.  x [rows,columns]   codes [rows,columns]
-// contiguous   scales [rows]
+// codes[t,:] and scales[t] of each row of x, as an int8 layer with that input block sees them.  x [rows,columns]
+// codes [rows,columns] contiguous   scales [rows]
 ESP_API esp_status esp_quantize(esp_backend* backend, const void* x, int64_t x_pitch, int64_t rows, int64_t columns,
-                                int8_t* codes, float* scales);
+                                int32_t input_block, int8_t* codes, float* scales);
 
 // acc[t,n] of an int8 weight for given activation codes. For diagnosis: same arithmetic as esp_linear.
 // codes [rows,K] from -127 to 127, acc [rows,N], both contiguous

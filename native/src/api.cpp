@@ -135,6 +135,10 @@ esp_status esp_weight_set_codes(esp_weight* weight, int32_t first, int32_t count
   return weight->table->weight_set_codes(weight, first, count, codes, scales, zero_points);
 }
 
+esp_status esp_weight_set_input_block(esp_weight* weight, int32_t block) {
+  return weight->table->weight_set_input_block(weight, block);
+}
+
 esp_status esp_weight_set_bias(esp_weight* weight, int32_t first, int32_t count, const float* values) {
   return weight->table->weight_set_bias(weight, first, count, values);
 }
@@ -165,8 +169,8 @@ esp_status esp_linear(esp_backend* backend, const void* x, int64_t x_pitch, int6
 }
 
 esp_status esp_quantize(esp_backend* backend, const void* x, int64_t x_pitch, int64_t rows, int64_t columns,
-                        int8_t* codes, float* scales) {
-  return backend->table->quantize(backend, x, x_pitch, rows, columns, codes, scales);
+                        int32_t input_block, int8_t* codes, float* scales) {
+  return backend->table->quantize(backend, x, x_pitch, rows, columns, input_block, codes, scales);
 }
 
 esp_status esp_linear_accumulators(esp_backend* backend, const int8_t* codes, int64_t rows, const esp_weight* weight,

@@ -132,12 +132,13 @@ esp_status linear(esp_backend* backend, const void* x, int64_t x_pitch, int64_t 
   });
 }
 
-esp_status quantize(esp_backend* backend, const void* x, int64_t x_pitch, int64_t rows, int64_t columns, int8_t* codes,
-                    float* scales) {
+esp_status quantize(esp_backend* backend, const void* x, int64_t x_pitch, int64_t rows, int64_t columns,
+                    int32_t input_block, int8_t* codes, float* scales) {
   return guard([&] {
+    require_input_block(input_block);
     const CpuBackend& b = cpu(backend);
     Call call(*b.pool);
-    require_finite(b.kernels.int8.quantize(call, floats(x), x_pitch, rows, columns, codes, scales), rows);
+    require_finite(b.kernels.int8.quantize(call, floats(x), x_pitch, rows, columns, input_block, codes, scales), rows);
   });
 }
 
@@ -236,6 +237,7 @@ const Table kTable = {kTableVersion,
                       cpu_weight_destroy,
                       cpu_weight_set_rows,
                       cpu_weight_set_codes,
+                      cpu_weight_set_input_block,
                       cpu_weight_set_bias,
                       cpu_weight_bytes,
                       heads_create,

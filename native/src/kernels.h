@@ -26,6 +26,7 @@ struct Int8Weight {
   int32_t n;
   int32_t k;
   int32_t panels;
+  int32_t input_block;  // channels of x that are rotated together, 1 for none
   int8_t* codes;
   float* scales;
   float* bias;
@@ -52,8 +53,8 @@ struct Int8Kernels {
   int64_t (*panel_bytes)(int32_t k);  // of one panel's codes
   void (*pack_weight)(const Int8Weight&, int32_t first, int32_t count, const int8_t* codes, const float* scales,
                       const int32_t* zero_points);
-  int64_t (*quantize)(Call&, const float* x, int64_t x_pitch, int64_t rows, int64_t columns, int8_t* codes,
-                      float* scales);
+  int64_t (*quantize)(Call&, const float* x, int64_t x_pitch, int64_t rows, int64_t columns, int32_t input_block,
+                      int8_t* codes, float* scales);
   int64_t (*linear)(Call&, const float* x, int64_t x_pitch, int64_t rows, const Int8Weight&, float* y, int64_t y_pitch);
   int64_t (*feed_forward)(Call&, const float* x, int64_t x_pitch, int64_t rows, const Int8Weight& in,
                           int32_t activation, const Int8Weight& out, float* y, int64_t y_pitch);

@@ -30,8 +30,8 @@ double dot_chains(int64_t iterations);
 int64_t panel_bytes_int8(int32_t k);
 void pack_weight_int8(const Int8Weight& weight, int32_t first, int32_t count, const int8_t* codes, const float* scales,
                       const int32_t* zero_points);
-int64_t quantize(Call& call, const float* x, int64_t x_pitch, int64_t rows, int64_t columns, int8_t* codes,
-                 float* scales);
+int64_t quantize(Call& call, const float* x, int64_t x_pitch, int64_t rows, int64_t columns, int32_t input_block,
+                 int8_t* codes, float* scales);
 int64_t linear_int8(Call& call, const float* x, int64_t x_pitch, int64_t rows, const Int8Weight& w, float* y,
                     int64_t y_pitch);
 int64_t feed_forward_int8(Call& call, const float* x, int64_t x_pitch, int64_t rows, const Int8Weight& in,

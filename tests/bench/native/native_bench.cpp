@@ -56,7 +56,7 @@ esp_weight* weight(int32_t n, int32_t k) {
   } else {
     std::vector<int8_t> codes(static_cast<size_t>(n) * static_cast<size_t>(k));
     std::vector<float> scales(static_cast<size_t>(n));
-    must(esp_quantize(backend, values, k, n, k, codes.data(), scales.data()));
+    must(esp_quantize(backend, values, k, n, k, 1, codes.data(), scales.data()));
     must(esp_weight_set_codes(w, 0, n, codes.data(), scales.data(), nullptr));
   }
   esp_free(backend, values);

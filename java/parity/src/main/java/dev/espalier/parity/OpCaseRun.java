@@ -115,7 +115,8 @@ final class OpCaseRun {
     for (int o = 0; o < n; o++) {
       scales[o] = (float) (random.scale() * 0.01);
     }
-    CodeSource source = CodeSource.of("random", codes, scales, n, k);
+    CodeSource source =
+        CodeSource.of("random", codes, scales, n, k).withInputBlock(random.inputBlock());
     return backend.int8Linear(n, k, source, random.vector(n, 0, random.scale()));
   }
 

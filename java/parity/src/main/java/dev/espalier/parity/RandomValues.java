@@ -27,6 +27,11 @@ final class RandomValues {
     return random.nextInt(least, most + 1);
   }
 
+  /** Of an int8 layer: in half of the cases its input is not rotated. */
+  int inputBlock() {
+    return onceIn(2) ? 1 : 1 << between(1, 5);
+  }
+
   /** True once in {@code n} times. */
   boolean onceIn(int n) {
     return random.nextInt(n) == 0;

@@ -83,8 +83,8 @@ final class FaultyBackend implements Backend {
   }
 
   @Override
-  public QuantizedRows quantize(Tensor x) {
-    return sound.quantize(x);
+  public QuantizedRows quantize(Tensor x, int inputBlock) {
+    return sound.quantize(x, inputBlock);
   }
 
   @Override

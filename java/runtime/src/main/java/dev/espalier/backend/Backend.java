@@ -36,9 +36,9 @@ public interface Backend extends AutoCloseable {
 
   /**
    * Packs a linear layer in int8 ({@link dev.espalier.tensor.Int8}): codes [outputs, inputs] by
-   * rows with a scale and perhaps a zero point each, bias [outputs]. Its activations are quantized
-   * token by token when it runs, which throws {@link dev.espalier.InvalidInputException} if one is
-   * not finite.
+   * rows with a scale and perhaps a zero point each, bias [outputs]. Its activations are rotated,
+   * if the source says so, and quantized token by token when it runs, which throws {@link
+   * dev.espalier.InvalidInputException} if one is not finite.
    */
   Linear int8Linear(int outputs, int inputs, CodeSource weight, float[] bias);
 
@@ -110,9 +110,10 @@ public interface Backend extends AutoCloseable {
   /**
    * The codes and scales of x's rows as an int8 layer sees them, for diagnosis.
    *
+   * @param inputBlock the layer's ({@link CodeSource#inputBlock})
    * @throws dev.espalier.InvalidInputException if a value is not finite
    */
-  QuantizedRows quantize(Tensor x);
+  QuantizedRows quantize(Tensor x, int inputBlock);
 
   /**
    * The int32 accumulators [rows, outputs] of an int8 layer for activation codes [rows, inputs],

@@ -51,7 +51,8 @@ public final class JavaBackend implements Backend {
     float[] scales = new float[outputs];
     weight.read(0, outputs, codes, scales);
     int[] zeroPoints = weight.zeroPoints() == null ? new int[outputs] : weight.zeroPoints().clone();
-    return new Int8Dense(outputs, inputs, codes, scales, zeroPoints, bias.clone());
+    return new Int8Dense(
+        outputs, inputs, codes, scales, zeroPoints, weight.inputBlock(), bias.clone());
   }
 
   /**
@@ -164,8 +165,8 @@ public final class JavaBackend implements Backend {
     }
   }
 
-  private static void int8Linear(Tensor x, Int8Dense d, Tensor y) {
-    QuantizedRows q = quantized(x);
+  private void int8Linear(Tensor x, Int8Dense d, Tensor y) {
+    QuantizedRows q = quantize(x, d.inputBlock());
     int[] sums = int8Sums(q.codes(), x.rows(), d);
     float[] out = values(y);
     for (int i = 0; i < sums.length; i++) {
@@ -174,11 +175,14 @@ public final class JavaBackend implements Backend {
     }
   }
 
-  private static QuantizedRows quantized(Tensor x) {
+  @Override
+  public QuantizedRows quantize(Tensor x, int inputBlock) {
     int k = x.columns();
+    float[] rows = values(x).clone();
     QuantizedRows q = new QuantizedRows(new byte[x.rows() * k], new float[x.rows()]);
     for (int t = 0; t < x.rows(); t++) {
-      q.scales()[t] = Int8.quantize(values(x), t * k, k, q.codes(), t * k);
+      Int8.rotate(rows, t * k, k, inputBlock);
+      q.scales()[t] = Int8.quantize(rows, t * k, k, q.codes(), t * k);
       if (Float.isNaN(q.scales()[t])) {
         throw new InvalidInputException("row " + t + " of x has a value that is not finite");
       }
@@ -199,11 +203,6 @@ public final class JavaBackend implements Backend {
       }
     }
     return sums;
-  }
-
-  @Override
-  public QuantizedRows quantize(Tensor x) {
-    return quantized(x);
   }
 
   @Override

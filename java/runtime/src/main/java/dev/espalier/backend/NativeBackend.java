@@ -305,7 +305,7 @@ public abstract class NativeBackend implements Backend {
   }
 
   @Override
-  public QuantizedRows quantize(Tensor x) {
+  public QuantizedRows quantize(Tensor x, int inputBlock) {
     NativeTensor in = (NativeTensor) x;
     byte[] codes = new byte[Math.multiplyExact(in.rows(), in.columns())];
     float[] scales = new float[in.rows()];
@@ -320,6 +320,7 @@ public abstract class NativeBackend implements Backend {
               in.pitch(),
               in.rows(),
               in.columns(),
+              inputBlock,
               memory.address() + scalesBytes,
               memory.address()));
       checkInput(Espalier.esp_read(in.lane(), host.address(), memory.address(), bytes));

@@ -24,7 +24,7 @@ import org.bytedeco.javacpp.annotation.Platform;
 @NoException
 public final class Espalier {
   /** {@code ESP_ABI_VERSION} of the header that this class was written from. */
-  public static final int ABI_VERSION = 3;
+  public static final int ABI_VERSION = 4;
 
   // esp_status
   public static final int ESP_OK = 0;
@@ -173,6 +173,8 @@ public final class Espalier {
       @Cast("const float*") long scales,
       @Cast("const int32_t*") long zero_points);
 
+  public static native int esp_weight_set_input_block(@Cast("esp_weight*") long weight, int block);
+
   public static native int esp_weight_set_bias(
       @Cast("esp_weight*") long weight, int first, int count, @Cast("const float*") long values);
 
@@ -224,6 +226,7 @@ public final class Espalier {
       long x_pitch,
       long rows,
       long columns,
+      int inputBlock,
       @Cast("int8_t*") long codes,
       @Cast("float*") long scales);
 

@@ -26,9 +26,27 @@ public final class EncoderTensors {
     return weight + "_zero_point";
   }
 
-  /** Whether a tensor holds the scales or zero points of another one. */
+  /**
+   * How many channels of its input are rotated together ({@link dev.espalier.tensor.Int8#rotate}):
+   * [1], I8; absent where none are.
+   */
+  public static String inputBlock(String weight) {
+    return weight + "_block";
+  }
+
+  /** Whether a tensor holds the scales, zero points or input block of another one. */
   public static boolean belongsToCodes(String name) {
-    return name.endsWith(".weight_scale") || name.endsWith(".weight_zero_point");
+    return name.endsWith(".weight_scale")
+        || name.endsWith(".weight_zero_point")
+        || name.endsWith(".weight_block");
+  }
+
+  /**
+   * Whether quantization rotates the input of this matrix: that of query, key, value, intermediate
+   * and output, where single channels lie far above the others (docs/results/int8-accuracy.md).
+   */
+  public static boolean isInputRotated(String weight) {
+    return weight.startsWith("encoder.layer.") && !weight.endsWith("attention.output.dense.weight");
   }
 
   /** Whether a matrix is stored in int8: an element is {@code (code - zero point) * scale}. */

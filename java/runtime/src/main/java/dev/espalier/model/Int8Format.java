@@ -15,7 +15,9 @@ final class Int8Format {
   /** The model type that makes other readers refuse. */
   static final String MODEL_TYPE = "espalier_bert";
 
-  static final int VERSION = 1;
+  /** What is written; 1, which has no rotated inputs, is read as well. */
+  static final int VERSION = 2;
+
   static final String DTYPE = "int8";
 
   /**
@@ -55,7 +57,7 @@ final class Int8Format {
       }
     }
     int version = json.integer("format", 1, Integer.MAX_VALUE);
-    if (version != VERSION) {
+    if (version > VERSION) {
       throw new UnsupportedModelException(
           json.label()
               + ": format "
