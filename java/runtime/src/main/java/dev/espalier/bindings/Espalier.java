@@ -183,6 +183,7 @@ public final class Espalier {
   public static native int esp_heads_create(
       @Cast("esp_backend*") long backend,
       int count,
+      @Cast("const int32_t*") long index,
       @Cast("const int32_t*") long qk_width,
       @Cast("const int32_t*") long v_width,
       @Cast("const float*") long scale,
@@ -281,6 +282,8 @@ public final class Espalier {
       @Cast("const int32_t*") long offsets,
       @Cast("const uint8_t*") long key_mask,
       @Cast("const esp_heads*") long heads,
+      @Cast("const float*") long head_mask,
+      long head_mask_pitch,
       @Cast("void*") long context,
       long context_pitch);
 
