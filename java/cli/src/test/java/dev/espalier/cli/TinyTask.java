@@ -47,6 +47,7 @@ final class TinyTask {
               c.typeVocabSize(),
               c.layerNormEps(),
               c.prunedHeads(),
+              c.shapes(),
               names,
               problem,
               true);
