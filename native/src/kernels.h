@@ -5,6 +5,8 @@
 
 #include <stdint.h>
 
+#include "head.h"
+
 namespace espalier {
 
 class Call;
@@ -33,12 +35,6 @@ struct Int8Weight {
   int32_t* zero_points;  // null if there are none
 };
 
-// Head h reads columns query[h].., key[h].., value[h].. of qkv and writes columns context[h].. of the context.
-struct Head {
-  int32_t query, key, value, context;
-  int32_t qk_width, v_width;
-  float scale;
-};
 struct Heads {
   int32_t count;
   int32_t largest_qk, largest_v;
