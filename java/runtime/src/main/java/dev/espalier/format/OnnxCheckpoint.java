@@ -21,9 +21,6 @@ public final class OnnxCheckpoint implements Checkpoint {
   private static final String SCALE = "_scale";
   private static final String ZERO_POINT = "_zero_point";
 
-  /** Rows that are transposed at a time. */
-  private static final int BAND = 32;
-
   /**
    * Where a weight is.
    *
@@ -158,37 +155,15 @@ public final class OnnxCheckpoint implements Checkpoint {
   }
 
   private static float[] transposedValues(OnnxTensor tensor) {
-    int rows = tensor.info().shape().get(0);
-    int columns = tensor.info().shape().get(1);
-    float[] result = new float[Math.multiplyExact(rows, columns)];
-    float[] buffer = new float[Math.multiplyExact(BAND, columns)];
-    for (int r = 0; r < rows; r += BAND) {
-      int n = Math.min(BAND, rows - r);
-      tensor.read((long) r * columns, buffer, 0, n * columns);
-      for (int c = 0; c < columns; c++) {
-        for (int i = 0; i < n; i++) {
-          result[c * rows + r + i] = buffer[i * columns + c];
-        }
-      }
-    }
-    return result;
+    List<Integer> shape = tensor.info().shape();
+    return Transposed.floats(
+        shape.get(0), shape.get(1), (first, values, n) -> tensor.read(first, values, 0, n));
   }
 
   private static byte[] transposedCodes(OnnxTensor tensor) {
-    int rows = tensor.info().shape().get(0);
-    int columns = tensor.info().shape().get(1);
-    byte[] result = new byte[Math.multiplyExact(rows, columns)];
-    byte[] buffer = new byte[Math.multiplyExact(BAND, columns)];
-    for (int r = 0; r < rows; r += BAND) {
-      int n = Math.min(BAND, rows - r);
-      tensor.readCodes((long) r * columns, buffer, 0, n * columns);
-      for (int c = 0; c < columns; c++) {
-        for (int i = 0; i < n; i++) {
-          result[c * rows + r + i] = buffer[i * columns + c];
-        }
-      }
-    }
-    return result;
+    List<Integer> shape = tensor.info().shape();
+    return Transposed.bytes(
+        shape.get(0), shape.get(1), (first, codes, n) -> tensor.readCodes(first, codes, 0, n));
   }
 
   @Override

@@ -47,7 +47,7 @@ final class OnnxParser {
   }
 
   void parse() {
-    ProtoReader model = ProtoReader.of(file);
+    ProtoReader model = ProtoReader.of(file, "ONNX");
     boolean found = false;
     while (model.next()) {
       if (model.field() == 7) {

@@ -19,12 +19,14 @@ final class ProtoReader {
   /** A window onto the file that all readers of it share. */
   private static final class Page {
     private final SourceFile file;
+    private final String format;
     private final byte[] bytes = new byte[1 << 16];
     private long start;
     private int length;
 
-    Page(SourceFile file) {
+    Page(SourceFile file, String format) {
       this.file = file;
+      this.format = format;
     }
 
     byte at(long position) {
@@ -57,9 +59,19 @@ final class ProtoReader {
     this.depth = depth;
   }
 
-  /** A reader of the whole file as one message. */
-  static ProtoReader of(SourceFile file) {
-    return new ProtoReader(file, new Page(file), 0, file.size(), 0);
+  /**
+   * A reader of the whole file as one message.
+   *
+   * @param format what the file should be, for messages
+   */
+  static ProtoReader of(SourceFile file, String format) {
+    return new ProtoReader(file, new Page(file, format), 0, file.size(), 0);
+  }
+
+  /** A reader of one message that lies somewhere in the same file. */
+  ProtoReader at(Range range) {
+    long end = range.offset() + range.length();
+    return new ProtoReader(file, page, range.offset(), end, 0);
   }
 
   SourceFile file() {
@@ -96,8 +108,12 @@ final class ProtoReader {
   }
 
   float fixed32() {
+    return Float.intBitsToFloat(fixed32Bits());
+  }
+
+  int fixed32Bits() {
     expect(5);
-    return Float.intBitsToFloat((int) littleEndian(4));
+    return (int) littleEndian(4);
   }
 
   Range bytes() {
@@ -206,6 +222,12 @@ final class ProtoReader {
 
   ModelFormatException damaged(String what) {
     return new ModelFormatException(
-        file.label() + ": byte " + at + ": " + what + "; the file is damaged or not ONNX");
+        file.label()
+            + ": byte "
+            + at
+            + ": "
+            + what
+            + "; the file is damaged or not "
+            + page.format);
   }
 }

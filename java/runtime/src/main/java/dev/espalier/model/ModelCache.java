@@ -1,11 +1,7 @@
 package dev.espalier.model;
 
 import dev.espalier.EspalierException;
-import dev.espalier.ModelFormatException;
-import java.io.EOFException;
 import java.io.IOException;
-import java.io.InputStream;
-import java.io.OutputStream;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
@@ -15,12 +11,7 @@ import java.nio.file.attribute.FileTime;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Comparator;
-import java.util.Map;
 import java.util.stream.Stream;
-import java.util.zip.CRC32;
-import java.util.zip.ZipEntry;
-import java.util.zip.ZipException;
-import java.util.zip.ZipFile;
 
 /**
  * The user's cache of unpacked models. An entry is a directory that is complete or absent: it is
@@ -62,17 +53,30 @@ public final class ModelCache {
     return root().resolve("models");
   }
 
+  /** What a directory of the cache is to hold. */
+  interface Contents {
+    /** Whether all of it is in {@code directory}, which may not exist. */
+    boolean isComplete(Path directory);
+
+    /**
+     * Writes all of it into {@code directory}, which is empty.
+     *
+     * @throws dev.espalier.ModelFormatException if what it comes from is damaged
+     */
+    void write(Path directory) throws IOException;
+  }
+
   /**
-   * The directory {@code key} of the cache with {@code files}, unpacked from {@code zip} unless it
-   * is there already.
+   * The directory {@code key} of the cache with {@code contents}, unpacked unless it is there
+   * already.
    *
-   * @param files file names in that directory, and the entries they come from
-   * @throws ModelFormatException if an entry is damaged
+   * @param jar where it comes from, for messages
+   * @throws dev.espalier.ModelFormatException if the jar is damaged
    * @throws EspalierException if the cache cannot be written
    */
-  static Path unpack(Path jar, ZipFile zip, String key, Map<String, ZipEntry> files) {
+  static Path unpack(Path jar, String key, Contents contents) {
     Path target = models().resolve(key);
-    if (isComplete(target, files)) {
+    if (contents.isComplete(target)) {
       return target;
     }
     Path temporary = null;
@@ -80,10 +84,8 @@ public final class ModelCache {
       Files.createDirectories(models());
       sweep();
       temporary = Files.createTempDirectory(models(), TEMPORARY);
-      for (Map.Entry<String, ZipEntry> file : files.entrySet()) {
-        copy(jar, zip, file.getValue(), temporary.resolve(file.getKey()));
-      }
-      publish(temporary, target, files);
+      contents.write(temporary);
+      publish(temporary, target, contents);
       return target;
     } catch (IOException e) {
       throw new EspalierException(
@@ -109,66 +111,14 @@ public final class ModelCache {
     return e.getMessage() == null ? kind : kind + ", " + e.getMessage();
   }
 
-  private static boolean isComplete(Path target, Map<String, ZipEntry> files) {
-    for (Map.Entry<String, ZipEntry> file : files.entrySet()) {
-      try {
-        if (Files.size(target.resolve(file.getKey())) != file.getValue().getSize()) {
-          return false;
-        }
-      } catch (IOException e) {
-        return false;
-      }
-    }
-    return true;
-  }
-
-  private static void copy(Path jar, ZipFile zip, ZipEntry entry, Path target) throws IOException {
-    CRC32 crc = new CRC32();
-    long bytes = 0;
-    byte[] buffer = new byte[1 << 16];
-    try (InputStream in = zip.getInputStream(entry);
-        OutputStream out = Files.newOutputStream(target)) {
-      for (int n; (n = read(jar, entry, in, buffer)) > 0; ) {
-        bytes += n;
-        if (bytes > entry.getSize()) {
-          break;
-        }
-        crc.update(buffer, 0, n);
-        out.write(buffer, 0, n);
-      }
-    }
-    if (bytes != entry.getSize() || crc.getValue() != entry.getCrc()) {
-      throw new ModelFormatException(
-          String.format(
-              "%s: %s: is damaged: %s %d bytes with CRC %08x, the jar says %d with %08x",
-              jar,
-              entry,
-              bytes > entry.getSize() ? "more than" : "unpacks to",
-              Math.min(bytes, entry.getSize()),
-              crc.getValue(),
-              entry.getSize(),
-              entry.getCrc()));
-    }
-  }
-
-  private static int read(Path jar, ZipEntry entry, InputStream in, byte[] buffer)
-      throws IOException {
-    try {
-      return in.read(buffer);
-    } catch (ZipException | EOFException e) {
-      throw new ModelFormatException(jar + ": " + entry + ": is damaged: " + e.getMessage(), e);
-    }
-  }
-
   /** Renames into place; where another process was faster, its directory holds the same. */
-  private static void publish(Path temporary, Path target, Map<String, ZipEntry> files)
-      throws IOException {
+  private static void publish(Path temporary, Path target, Contents contents) throws IOException {
     for (int attempt = 0; ; attempt++) {
       try {
         Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
         return;
       } catch (IOException e) {
-        if (isComplete(target, files)) {
+        if (contents.isComplete(target)) {
           return;
         }
         if (attempt == 3 || !Files.exists(target)) {

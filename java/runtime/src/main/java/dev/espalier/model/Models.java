@@ -12,11 +12,13 @@ import java.util.Locale;
 import java.util.Optional;
 import java.util.ServiceConfigurationError;
 import java.util.ServiceLoader;
+import java.util.stream.Stream;
 
 /**
- * Opens models by directory, {@code model.safetensors} or {@code .onnx} file, {@code .jar}, or a
- * short name that a {@link ModelResolver} on the classpath knows. An existing file or directory
- * goes before a short name. Thread-safe.
+ * Opens models by directory, {@code model.safetensors} or {@code .onnx} file, TensorFlow checkpoint
+ * ({@code bert_model.ckpt}, with or without {@code .index}), {@code .jar}, or a short name that a
+ * {@link ModelResolver} on the classpath knows. An existing file or directory goes before a short
+ * name. Thread-safe.
  */
 public final class Models {
   private Models() {}
@@ -60,6 +62,11 @@ public final class Models {
   private static ModelSource open(
       String name, Path path, Optional<EmbeddingSettings> settings, OpenOptions options) {
     if (Files.isDirectory(path)) {
+      Optional<Path> tensorFlow =
+          DirectoryLoader.hasWeights(path) ? Optional.empty() : TensorFlowLoader.index(path);
+      if (tensorFlow.isPresent()) {
+        return TensorFlowLoader.open(name, tensorFlow.get(), path.toString(), settings, options);
+      }
       return DirectoryLoader.open(name, path, settings, options);
     }
     String file = path.getFileName().toString().toLowerCase(Locale.ROOT);
@@ -69,20 +76,25 @@ public final class Models {
     if (file.endsWith(".onnx")) {
       return OnnxLoader.open(name, path, path.toString(), settings, options);
     }
+    if (file.endsWith(".index")) {
+      return TensorFlowLoader.open(name, path, path.toString(), settings, options);
+    }
     if (file.endsWith(".jar")) {
       return JarLoader.open(name, path, settings, options);
     }
     throw new ModelFormatException(
         path
-            + ": is not a model file by its name; known are directories, .safetensors, .onnx and"
-            + " .jar files");
+            + ": is not a model file by its name; known are directories, .safetensors, .onnx,"
+            + " .index (TensorFlow) and .jar files");
   }
 
   private static Optional<Path> existing(String nameOrPath) {
     try {
-      return Optional.of(Path.of(nameOrPath))
-          .filter(Files::exists)
-          .filter(p -> !nameOrPath.isEmpty());
+      // TensorFlow names a checkpoint by what its files' names begin with.
+      return Stream.of(nameOrPath, nameOrPath + ".index")
+          .map(Path::of)
+          .filter(p -> !nameOrPath.isEmpty() && Files.exists(p))
+          .findFirst();
     } catch (InvalidPathException e) {
       return Optional.empty();
     }

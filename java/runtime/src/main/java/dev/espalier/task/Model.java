@@ -68,8 +68,9 @@ public final class Model implements AutoCloseable {
   /**
    * Loads a model.
    *
-   * @param nameOrPath a Hugging Face directory, an ONNX file, a jar that holds one, or a short name
-   *     such as {@code all-minilm-l6-v2} (which needs espalier-hub on the classpath)
+   * @param nameOrPath a Hugging Face directory, an ONNX file, a TensorFlow checkpoint, a jar that
+   *     holds one of the latter, or a short name such as {@code all-minilm-l6-v2} (which needs
+   *     espalier-hub on the classpath)
    * @throws dev.espalier.EspalierException a subclass says whether the model was not found, is
    *     damaged, asks for what is not implemented, or the backend is missing
    */

@@ -1,5 +1,6 @@
 package dev.espalier.text;
 
+import dev.espalier.tensor.PackedBatch;
 import java.util.List;
 
 /**
@@ -58,6 +59,11 @@ public final class Encoding {
   /** The type of token {@code i}. */
   public int typeId(int i) {
     return typeIds[i];
+  }
+
+  /** Appends it to a batch, without a copy on the way. */
+  public void addTo(PackedBatch.Builder batch) {
+    batch.add(ids, typeIds, 0, ids.length);
   }
 
   /** Where token {@code i} begins in its text, in UTF-16 units; 0 for special tokens. */

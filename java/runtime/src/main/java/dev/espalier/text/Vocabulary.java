@@ -92,6 +92,11 @@ public final class Vocabulary {
     return ids.getOrDefault(token, -1);
   }
 
+  /** Whether a token has that id. */
+  public boolean hasToken(int id) {
+    return id >= 0 && id < tokens.length && tokens[id] != null;
+  }
+
   /**
    * The token with an id.
    *

@@ -102,7 +102,7 @@ class JarLoaderTest {
   @Test
   void refusals() throws IOException {
     write(Map.of("x.txt", new byte[1]));
-    assertFails(ModelFormatException.class, "holds no .onnx file");
+    assertFails(ModelFormatException.class, "holds no .onnx file and no archive");
     Map<String, byte[]> two = new LinkedHashMap<>();
     two.put("a.onnx", onnx());
     two.put("b.onnx", onnx());

@@ -1,0 +1,51 @@
+package dev.espalier.task;
+
+import dev.espalier.model.Task;
+import dev.espalier.tensor.PackedBatch;
+import dev.espalier.text.Encoding;
+import dev.espalier.text.Truncation;
+import java.util.List;
+import java.util.Optional;
+
+/** The encoding and forward steps of token classification. */
+final class TokenLogits {
+  private final Model model;
+  private final Truncation truncation;
+  private final int classes;
+
+  TokenLogits(Model model, Optional<Integer> maxLength) {
+    this.model = model;
+    this.classes = model.head(Task.TOKEN_CLASSIFICATION).classes();
+    this.truncation =
+        Truncation.to(
+            maxLength
+                .map(n -> Sequences.checkedMaxLength(model, n, false))
+                .orElseGet(() -> Sequences.maxLength(model)));
+  }
+
+  Encoding encode(String text) {
+    return model.tokenizer().encode(text, truncation);
+  }
+
+  /** [length, classes] for each sequence. */
+  List<float[]> forward(List<Encoding> sequences) {
+    PackedBatch batch = Sequences.pack(sequences);
+    return Sequences.tokens(model.passes().tokenLogits(batch), batch);
+  }
+
+  /** The probabilities of token {@code i}'s classes. */
+  double[] probabilities(float[] logits, int i) {
+    return ScoreFunction.SOFTMAX.apply(logits, i * classes, classes);
+  }
+
+  /** The name of token {@code i}'s most probable class. */
+  String label(float[] logits, int i) {
+    int best = 0;
+    for (int c = 1; c < classes; c++) {
+      if (logits[i * classes + c] > logits[i * classes + best]) {
+        best = c;
+      }
+    }
+    return model.config().label(best);
+  }
+}

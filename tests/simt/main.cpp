@@ -1,0 +1,2 @@
+int run_tests();
+int main() { return run_tests(); }
