@@ -149,12 +149,12 @@ cudaError_t start(const void* qkv, int64_t qkv_pitch, int64_t tokens, int64_t se
                   const uint8_t* key_mask, const HeadList& heads, void* context, int64_t context_pitch,
                   cudaStream_t stream) {
   LaunchShape shape;
-  shape.grid = dim3(static_cast<unsigned>(query_tile_slots<kQueries>(tokens, sequences)),
-                    static_cast<unsigned>(heads.count));
+  shape.grid =
+      dim3(static_cast<unsigned>(query_tile_slots<kQueries>(tokens, sequences)), static_cast<unsigned>(heads.count));
   shape.block = dim3(kThreads);
-  shape.shared_bytes = ((kQueries + kKeys) * row_pitch(heads.largest_qk) + kKeys * row_pitch(heads.largest_v) +
-                        kQueries * (kKeys + 1)) *
-                       sizeof(float);
+  shape.shared_bytes =
+      ((kQueries + kKeys) * row_pitch(heads.largest_qk) + kKeys * row_pitch(heads.largest_v) + kQueries * (kKeys + 1)) *
+      sizeof(float);
   shape.stream = stream;
   return launch(attention_kernel<E, value_width>, shape, static_cast<const E*>(qkv), qkv_pitch, sequences, offsets,
                 key_mask, heads.heads, static_cast<E*>(context), context_pitch);

@@ -10,8 +10,8 @@ namespace gpu {
 namespace {
 
 template <typename E, bool to_f32>
-__global__ void __launch_bounds__(256) convert_kernel(const void* from, int64_t from_pitch, int64_t rows, int columns,
-                                                      void* to, int64_t to_pitch) {
+__global__ void __launch_bounds__(256)
+    convert_kernel(const void* from, int64_t from_pitch, int64_t rows, int columns, void* to, int64_t to_pitch) {
   using From = typename std::conditional<to_f32, E, float>::type;
   using To = typename std::conditional<to_f32, float, E>::type;
   constexpr int N = kPack<E>;

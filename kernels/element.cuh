@@ -65,9 +65,9 @@ __device__ __forceinline__ void store_pack(E* p, int valid, bool aligned, const 
       E elements[kPack<E>];
 #pragma unroll
       for (int j = 0; j < kPack<E>; ++j) elements[j] = from_float<E>(v[i + j]);
-      uint4 bytes;
-      memcpy(&bytes, elements, sizeof bytes);
-      *reinterpret_cast<uint4*>(p + i) = bytes;
+      uint32_t words[4];
+      memcpy(words, elements, sizeof words);
+      *reinterpret_cast<uint4*>(p + i) = make_uint4(words[0], words[1], words[2], words[3]);
     }
   } else {
 #pragma unroll

@@ -103,8 +103,7 @@ __device__ __forceinline__ void multiply_stage(const unsigned char* x, const uns
 #pragma unroll
     for (int j = 0; j < T::kFragmentsN; j += 2) {
       uint32_t two[4];
-      ptx::ldmatrix_x4(two,
-                       w + swizzled(warp_column + j * 8 + lane % 8 + lane / 16 * 8, step * 2 + lane / 8 % 2));
+      ptx::ldmatrix_x4(two, w + swizzled(warp_column + j * 8 + lane % 8 + lane / 16 * 8, step * 2 + lane / 8 % 2));
       b[j][0] = two[0];
       b[j][1] = two[1];
       b[j + 1][0] = two[2];
@@ -133,8 +132,7 @@ __device__ __forceinline__ void multiply_tile(const Operands& o, int64_t first_r
       unsigned char* at = shared + stage % kStages * kStage;
       const int64_t k = static_cast<int64_t>(stage) * kStageBytes;
       copy_stage<T::kM, T::kThreads>(at, x, o.x_pitch * sizeof(E), first_row, o.rows, k, k_bytes);
-      copy_stage<T::kN, T::kThreads>(at + T::kM * kStageBytes, w, o.w_pitch * sizeof(E), first_column, o.n, k,
-                                     k_bytes);
+      copy_stage<T::kN, T::kThreads>(at + T::kM * kStageBytes, w, o.w_pitch * sizeof(E), first_column, o.n, k, k_bytes);
     }
     ptx::cp_async_commit();  // an empty group where there is nothing left, so that waiting counts the same
   };
@@ -187,7 +185,8 @@ __global__ void __launch_bounds__(T::kThreads) gemm_mma_kernel(Operands o, Store
 template <typename E, typename T, typename Store>
 cudaError_t start_gemm_mma(const Operands& o, const Store& store, cudaStream_t stream) {
   LaunchShape shape;
-  shape.grid = dim3(static_cast<unsigned>((o.n + T::kN - 1) / T::kN), static_cast<unsigned>((o.rows + T::kM - 1) / T::kM));
+  shape.grid =
+      dim3(static_cast<unsigned>((o.n + T::kN - 1) / T::kN), static_cast<unsigned>((o.rows + T::kM - 1) / T::kM));
   shape.block = dim3(T::kThreads);
   shape.shared_bytes = T::kSharedBytes;
   shape.stream = stream;
@@ -232,9 +231,7 @@ struct StoreElements {
       memcpy(&bits, pair, sizeof bits);
       *reinterpret_cast<uint32_t*>(p) = bits;
     } else {
-      float2 bits;
-      memcpy(&bits, pair, sizeof bits);
-      *reinterpret_cast<float2*>(p) = bits;
+      *reinterpret_cast<float2*>(p) = make_float2(to_float(pair[0]), to_float(pair[1]));
     }
   }
 };

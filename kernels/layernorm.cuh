@@ -12,8 +12,8 @@ constexpr int kNormWarps = 4;  // rows of a block, where they fit
 // Warps of a block, each with a row of floats in shared memory.
 inline int norm_warps(int64_t columns) { return columns * kNormWarps * 4 <= 48 * 1024 ? kNormWarps : 1; }
 
-// y = (s - mean) / sqrt(variance + eps) * gamma + beta, s [columns] in shared memory, where lane l of the warp wrote the
-// packs at columns (l + 32 i) * kPack<E> and reads no others.
+// y = (s - mean) / sqrt(variance + eps) * gamma + beta, s [columns] in shared memory, where lane l of the warp wrote
+// the packs at columns (l + 32 i) * kPack<E> and reads no others.
 template <typename E>
 __device__ __forceinline__ void layernorm_row(const float* s, int columns, const float* gamma, const float* beta,
                                               float eps, E* y) {

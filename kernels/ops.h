@@ -1,6 +1,6 @@
 // What the host starts: one launcher for each kernel file, which puts the kernel on the stream and returns what the
 // launch returned. Arguments are those of espalier.h, `dtype` being the tensors' element (ESP_F32, ESP_F16, ESP_BF16);
-// tensors begin at multiples of 16 bytes, and so do their rows. The last multiprocessors argument, where there is one,
+// tensors begin at multiples of 16 bytes, and so do their rows. The argument multiprocessors
 // chooses between instances that give the same bits.
 #ifndef ESPALIER_KERNELS_OPS_H
 #define ESPALIER_KERNELS_OPS_H
@@ -45,6 +45,10 @@ struct Fault {
 cudaError_t quantize(int32_t dtype, const void* x, int64_t x_pitch, int64_t rows, int64_t columns, int8_t* codes,
                      int64_t codes_pitch, float* scales, int32_t* sums, Fault fault, cudaStream_t stream);
 
+// to = codes with a pitch, sums [rows] of each row.   codes [rows,columns] contiguous
+cudaError_t copy_codes(const int8_t* codes, int64_t rows, int64_t columns, int8_t* to, int64_t to_pitch, int32_t* sums,
+                       cudaStream_t stream);
+
 // A product's operands: x [rows,k] and w [n,k], elements of one type; rows of both begin at multiples of 16 bytes.
 struct Operands {
   const void* x;
@@ -66,11 +70,11 @@ cudaError_t gemm_half(int32_t dtype, const Operands& operands, const float* bias
 
 // What turns int32 sums into elements. `zero_points` and `x_sums` are null together.
 struct Int8Scales {
-  const float* x_scales;        // [rows]
-  const int32_t* x_sums;        // [rows]
-  const float* w_scales;        // [n]
-  const int32_t* zero_points;   // [n]
-  const float* bias;            // [n]
+  const float* x_scales;       // [rows]
+  const int32_t* x_sums;       // [rows]
+  const float* w_scales;       // [n]
+  const int32_t* zero_points;  // [n]
+  const float* bias;           // [n]
 };
 
 // y = fma(float(acc) * x_scale, w_scale, bias), acc = sum x (w - zero_point), rounded to elements, then as above.

@@ -19,6 +19,8 @@ struct Table {
   int32_t version;
   decltype(&esp_backend_destroy) backend_destroy;
   decltype(&esp_lane_create) lane_create;
+  decltype(&esp_lane_tag) lane_tag;
+  decltype(&esp_fault_tag) fault_tag;
   decltype(&esp_synchronize) synchronize;
   decltype(&esp_alloc) alloc;
   decltype(&esp_free) free;

@@ -109,6 +109,10 @@ public final class Espalier {
   public static native int esp_lane_create(
       @Cast("esp_backend*") long backend, @Cast("esp_backend**") long[] out);
 
+  public static native int esp_lane_tag(@Cast("esp_backend*") long lane, int tag);
+
+  public static native int esp_fault_tag(@Cast("esp_backend*") long lane);
+
   public static native int esp_synchronize(@Cast("esp_backend*") long lane);
 
   public static native int esp_alloc(
