@@ -1,5 +1,6 @@
-// context = softmax(q k^T * scale) v for each sequence and head, over the sequence's own keys
+// context = factor * softmax(q k^T * scale) v for each sequence and head, over the sequence's own keys
 // qkv [T, 2*sum(qk)+sum(v)], context [T, sum(v)] elements with pitches   offsets [sequences+1]   key_mask [T] or null
+// head_mask [sequences, more than the largest index]: the factors, or null for 1   a head with factor 0 is not computed
 // any head width from 1 to 256   a sequence whose keys are all masked gives zeros
 // grid (query tiles, heads)   block 128   smem tiles of q, k, v and p in floats
 // all arithmetic in f32, online softmax over key tiles from the sequence's own start
@@ -42,10 +43,20 @@ __device__ __forceinline__ void load_tile(float* shared, const E* x, int64_t pit
 template <typename E, int value_width>
 __global__ void __launch_bounds__(kThreads)
     attention_kernel(const E* qkv, int64_t qkv_pitch, int64_t sequences, const int32_t* offsets,
-                     const uint8_t* key_mask, const Head* heads, E* context, int64_t context_pitch) {
+                     const uint8_t* key_mask, const Head* heads, HeadMask head_mask, E* context,
+                     int64_t context_pitch) {
   const QueryTile tile = find_query_tile<kQueries>(blockIdx.x, sequences, offsets);
   if (tile.first >= tile.length) return;
   const Head head = heads[blockIdx.y];
+  const float factor = head_mask.of(tile.sequence, head.index);
+  if (factor == 0.0f) {
+    const int rows = static_cast<int>(min(static_cast<int64_t>(kQueries), tile.length - tile.first));
+    E* to = context + (tile.start + tile.first) * context_pitch + head.context;
+    for (int i = static_cast<int>(threadIdx.x); i < rows * head.v_width; i += kThreads) {
+      to[i / head.v_width * context_pitch + i % head.v_width] = from_float<E>(0.0f);
+    }
+    return;
+  }
   const int qk_pitch = row_pitch(head.qk_width);
   const int v_pitch = row_pitch(head.v_width);
   float* q = dynamic_shared<float>();
@@ -139,15 +150,15 @@ __global__ void __launch_bounds__(kThreads)
 #pragma unroll
     for (int j = 0; j < 4; ++j) {
       const int column = g * 16 + part * 4 + j;
-      if (column < head.v_width) row[column] = from_float<E>(any ? sums[g][j] / total : 0.0f);
+      if (column < head.v_width) row[column] = from_float<E>(any ? factor * (sums[g][j] / total) : 0.0f);
     }
   }
 }
 
 template <typename E, int value_width>
 cudaError_t start(const void* qkv, int64_t qkv_pitch, int64_t tokens, int64_t sequences, const int32_t* offsets,
-                  const uint8_t* key_mask, const HeadList& heads, void* context, int64_t context_pitch,
-                  cudaStream_t stream) {
+                  const uint8_t* key_mask, const HeadList& heads, HeadMask head_mask, void* context,
+                  int64_t context_pitch, cudaStream_t stream) {
   LaunchShape shape;
   shape.grid =
       dim3(static_cast<unsigned>(query_tile_slots<kQueries>(tokens, sequences)), static_cast<unsigned>(heads.count));
@@ -157,14 +168,14 @@ cudaError_t start(const void* qkv, int64_t qkv_pitch, int64_t tokens, int64_t se
       sizeof(float);
   shape.stream = stream;
   return launch(attention_kernel<E, value_width>, shape, static_cast<const E*>(qkv), qkv_pitch, sequences, offsets,
-                key_mask, heads.heads, static_cast<E*>(context), context_pitch);
+                key_mask, heads.heads, head_mask, static_cast<E*>(context), context_pitch);
 }
 
 }  // namespace
 
 cudaError_t attention(int32_t dtype, const void* qkv, int64_t qkv_pitch, int64_t tokens, int64_t sequences,
-                      const int32_t* offsets, const uint8_t* key_mask, const HeadList& heads, void* context,
-                      int64_t context_pitch, cudaStream_t stream) {
+                      const int32_t* offsets, const uint8_t* key_mask, const HeadList& heads, const float* head_mask,
+                      int64_t head_mask_pitch, void* context, int64_t context_pitch, cudaStream_t stream) {
   if (tokens == 0 || sequences == 0) return cudaSuccess;
   return with_element(dtype, [&](auto element) {
     using E = typename decltype(element)::Type;
@@ -172,7 +183,8 @@ cudaError_t attention(int32_t dtype, const void* qkv, int64_t qkv_pitch, int64_t
                           : heads.largest_v <= 64  ? start<E, 64>
                           : heads.largest_v <= 128 ? start<E, 128>
                                                    : start<E, 256>;
-    return of_width(qkv, qkv_pitch, tokens, sequences, offsets, key_mask, heads, context, context_pitch, stream);
+    return of_width(qkv, qkv_pitch, tokens, sequences, offsets, key_mask, heads, {head_mask, head_mask_pitch}, context,
+                    context_pitch, stream);
   });
 }
 

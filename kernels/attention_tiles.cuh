@@ -13,6 +13,7 @@
 namespace espalier {
 
 struct QueryTile {
+  int64_t sequence;
   int64_t start;   // the sequence's first row
   int64_t length;  // of the sequence
   int64_t first;   // query of the tile, from the sequence's start; at least `length` if the slot is one too many
@@ -35,8 +36,18 @@ __device__ __forceinline__ QueryTile find_query_tile(int64_t slot, int64_t seque
     }
   }
   const int64_t start = offsets[low];
-  return {start, offsets[low + 1] - start, (slot - (start / tile + low)) * tile};
+  return {low, start, offsets[low + 1] - start, (slot - (start / tile + low)) * tile};
 }
+
+// What head masks say of a head in a sequence. The context of a head with the factor 0 is zeros, whatever its values.
+struct HeadMask {
+  const float* factors;  // [sequences, pitch], or null
+  int64_t pitch;
+
+  __device__ __forceinline__ float of(int64_t sequence, int32_t index) const {
+    return factors == nullptr ? 1.0f : factors[sequence * pitch + index];
+  }
+};
 
 }  // namespace espalier
 #endif

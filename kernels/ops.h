@@ -42,8 +42,9 @@ struct Fault {
 };
 
 // codes [rows,columns] with codes_pitch, scales [rows]; sums [rows] of the codes of each row, or null.
-cudaError_t quantize(int32_t dtype, const void* x, int64_t x_pitch, int64_t rows, int64_t columns, int8_t* codes,
-                     int64_t codes_pitch, float* scales, int32_t* sums, Fault fault, cudaStream_t stream);
+cudaError_t quantize(int32_t dtype, const void* x, int64_t x_pitch, int64_t rows, int64_t columns, int32_t input_block,
+                     int8_t* codes, int64_t codes_pitch, float* scales, int32_t* sums, Fault fault,
+                     cudaStream_t stream);
 
 // to = codes with a pitch, sums [rows] of each row.   codes [rows,columns] contiguous
 cudaError_t copy_codes(const int8_t* codes, int64_t rows, int64_t columns, int8_t* to, int64_t to_pitch, int32_t* sums,
@@ -93,8 +94,8 @@ struct HeadList {
 };
 
 cudaError_t attention(int32_t dtype, const void* qkv, int64_t qkv_pitch, int64_t tokens, int64_t sequences,
-                      const int32_t* offsets, const uint8_t* key_mask, const HeadList& heads, void* context,
-                      int64_t context_pitch, cudaStream_t stream);
+                      const int32_t* offsets, const uint8_t* key_mask, const HeadList& heads, const float* head_mask,
+                      int64_t head_mask_pitch, void* context, int64_t context_pitch, cudaStream_t stream);
 cudaError_t attention_probabilities(int32_t dtype, const void* qkv, int64_t qkv_pitch, int64_t length,
                                     const uint8_t* key_mask, const HeadList& heads, float* p, cudaStream_t stream);
 

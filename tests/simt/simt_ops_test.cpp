@@ -227,18 +227,21 @@ void test_int8(const Backends& b) {
     const bool shifted = random_int(0, 1) == 0;
     check::context = "int8 " + std::to_string(rows) + "x" + std::to_string(n) + "x" + std::to_string(k) + ", dtype " +
                      std::to_string(b.dtype);
+    const int32_t block = 1 << random_int(0, 5);
     const Int8Linear w(b, n, k, shifted);
+    CHECK_OK(esp_weight_set_input_block(w.cpu.get(), block));
+    CHECK_OK(esp_weight_set_input_block(w.gpu.get(), block));
     const Matrix x = rounded(b, Matrix(rows, k).randomize());
     std::vector<int8_t> codes(static_cast<size_t>(rows * k));
     std::vector<float> scales(static_cast<size_t>(rows));
     std::vector<int32_t> acc(static_cast<size_t>(rows * n));
-    CHECK_OK(esp_quantize(b.cpu.get(), x.data.data(), k, rows, k, codes.data(), scales.data()));
+    CHECK_OK(esp_quantize(b.cpu.get(), x.data.data(), k, rows, k, block, codes.data(), scales.data()));
     CHECK_OK(esp_linear_accumulators(b.cpu.get(), codes.data(), rows, w.cpu.get(), acc.data()));
     const Tensor dx(b.gpu.get(), x), y(b.gpu.get(), rows, n);
     const Array<int8_t> dc(b.gpu.get(), std::vector<int8_t>(codes.size()));
     const Array<float> ds(b.gpu.get(), std::vector<float>(scales.size()));
     const Array<int32_t> da(b.gpu.get(), std::vector<int32_t>(acc.size()));
-    CHECK_OK(esp_quantize(b.gpu.get(), dx.get(), dx.pitch(), rows, k, dc.get(), ds.get()));
+    CHECK_OK(esp_quantize(b.gpu.get(), dx.get(), dx.pitch(), rows, k, block, dc.get(), ds.get()));
     CHECK(dc.values() == codes);
     CHECK(ds.values() == scales);
     CHECK_OK(esp_linear_accumulators(b.gpu.get(), dc.get(), rows, w.gpu.get(), da.get()));
@@ -283,14 +286,19 @@ void test_attention(const Backends& b) {
     for (uint8_t& m : mask) m = random_int(0, 3) != 0;
     std::fill(mask.begin() + offsets[3], mask.end(), uint8_t{0});
     const bool masked = list.size() > 1;
+    std::vector<float> factors(static_cast<size_t>(4 * cpu.count()));
+    for (float& f : factors) f = random_int(0, 3) == 0 ? 0.0f : 0.5f * static_cast<float>(random_int(1, 4));
+    const int64_t heads = cpu.count();
     Matrix expected(tokens, cpu.v_total());
     CHECK_OK(esp_attention(b.cpu.get(), qkv.data.data(), qkv.pitch, tokens, 4, offsets.data(),
-                           masked ? mask.data() : nullptr, cpu.packed.get(), expected.data.data(), expected.pitch));
+                           masked ? mask.data() : nullptr, cpu.packed.get(), masked ? factors.data() : nullptr, heads,
+                           expected.data.data(), expected.pitch));
     const Tensor dq(b.gpu.get(), qkv), y(b.gpu.get(), tokens, cpu.v_total());
     const Array<int32_t> doff(b.gpu.get(), offsets);
     const Array<uint8_t> dmask(b.gpu.get(), mask);
+    const Array<float> dfactors(b.gpu.get(), factors);
     CHECK_OK(esp_attention(b.gpu.get(), dq.get(), dq.pitch(), tokens, 4, doff.get(), masked ? dmask.get() : nullptr,
-                           gpu.packed.get(), y.get(), y.pitch()));
+                           gpu.packed.get(), masked ? dfactors.get() : nullptr, heads, y.get(), y.pitch()));
     const Matrix actual = y.values();
     expect_near(b, actual, expected, b.dtype == ESP_F32 ? 400 : 8);
 
@@ -300,8 +308,8 @@ void test_attention(const Backends& b) {
     const Tensor z(b.gpu.get(), lengths[2], cpu.v_total());
     const int64_t bytes = b.dtype == ESP_F32 ? 4 : 2;
     CHECK_OK(esp_attention(b.gpu.get(), static_cast<char*>(dq.get()) + begin * dq.pitch() * bytes, dq.pitch(),
-                           lengths[2], 1, own.get(), masked ? dmask.get() + begin : nullptr, gpu.packed.get(), z.get(),
-                           z.pitch()));
+                           lengths[2], 1, own.get(), masked ? dmask.get() + begin : nullptr, gpu.packed.get(),
+                           masked ? dfactors.get() + 2 * heads : nullptr, heads, z.get(), z.pitch()));
     const Matrix alone = z.values();
     for (int64_t r = 0; r < alone.rows; ++r) CHECK(same_bits(alone.row(r), actual.row(begin + r), alone.columns));
 

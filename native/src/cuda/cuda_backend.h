@@ -78,6 +78,7 @@ struct CudaWeight : esp_weight {
   int32_t n = 0;
   int32_t k = 0;
   int64_t pitch = 0;
+  int32_t input_block = 1;  // of ESP_I8
   DeviceMemory rows;
   DeviceMemory bias;
   DeviceMemory scales;       // of ESP_I8
@@ -130,10 +131,11 @@ void weight_destroy(esp_weight* weight);
 esp_status weight_set_rows(esp_weight* weight, int32_t first, int32_t count, const float* values);
 esp_status weight_set_codes(esp_weight* weight, int32_t first, int32_t count, const int8_t* codes, const float* scales,
                             const int32_t* zero_points);
+esp_status weight_set_input_block(esp_weight* weight, int32_t block);
 esp_status weight_set_bias(esp_weight* weight, int32_t first, int32_t count, const float* values);
 int64_t weight_bytes(const esp_weight* weight);
-esp_status heads_create(esp_backend* backend, int32_t count, const int32_t* qk_width, const int32_t* v_width,
-                        const float* scale, esp_heads** out);
+esp_status heads_create(esp_backend* backend, int32_t count, const int32_t* index, const int32_t* qk_width,
+                        const int32_t* v_width, const float* scale, esp_heads** out);
 void heads_destroy(esp_heads* heads);
 
 }  // namespace gpu

@@ -79,7 +79,8 @@ void run_linear(CudaBackend& b, const void* x, int64_t x_pitch, int64_t rows, co
   float* scales = reinterpret_cast<float*>(codes + codes_bytes);
   const int32_t* zero_points = w.zero_points.as<int32_t>();
   int32_t* sums = zero_points == nullptr ? nullptr : reinterpret_cast<int32_t*>(scales + rows);
-  check(gpu::quantize(b.dtype, x, x_pitch, rows, w.k, codes, w.pitch, scales, sums, b.fault(part), b.stream),
+  check(gpu::quantize(b.dtype, x, x_pitch, rows, w.k, w.input_block, codes, w.pitch, scales, sums, b.fault(part),
+                      b.stream),
         "quantize");
   o.x = codes;
   o.x_pitch = w.pitch;
@@ -106,11 +107,12 @@ esp_status feed_forward(esp_backend* backend, const void* x, int64_t x_pitch, in
   });
 }
 
-esp_status quantize(esp_backend* backend, const void* x, int64_t x_pitch, int64_t rows, int64_t columns, int8_t* codes,
-                    float* scales) {
+esp_status quantize(esp_backend* backend, const void* x, int64_t x_pitch, int64_t rows, int64_t columns,
+                    int32_t input_block, int8_t* codes, float* scales) {
   CudaBackend& b = cuda(backend);
   return on_device(b, [&] {
-    check(gpu::quantize(b.dtype, x, x_pitch, rows, columns, codes, columns, scales, nullptr, b.fault(0), b.stream),
+    check(gpu::quantize(b.dtype, x, x_pitch, rows, columns, input_block, codes, columns, scales, nullptr, b.fault(0),
+                        b.stream),
           "quantize");
   });
 }
@@ -154,12 +156,12 @@ esp_status add_layernorm(esp_backend* backend, const void* x, int64_t x_pitch, c
 }
 
 esp_status attention(esp_backend* backend, const void* qkv, int64_t qkv_pitch, int64_t tokens, int64_t sequences,
-                     const int32_t* offsets, const uint8_t* key_mask, const esp_heads* heads, void* context,
-                     int64_t context_pitch) {
+                     const int32_t* offsets, const uint8_t* key_mask, const esp_heads* heads, const float* head_mask,
+                     int64_t head_mask_pitch, void* context, int64_t context_pitch) {
   const CudaBackend& b = cuda(backend);
   return on_device(b, [&] {
-    check(gpu::attention(b.dtype, qkv, qkv_pitch, tokens, sequences, offsets, key_mask, cuda(heads), context,
-                         context_pitch, b.stream),
+    check(gpu::attention(b.dtype, qkv, qkv_pitch, tokens, sequences, offsets, key_mask, cuda(heads), head_mask,
+                         head_mask_pitch, context, context_pitch, b.stream),
           "attention");
   });
 }
@@ -200,6 +202,7 @@ const CudaTable kTable = {{kTableVersion,
                            weight_destroy,
                            weight_set_rows,
                            weight_set_codes,
+                           weight_set_input_block,
                            weight_set_bias,
                            weight_bytes,
                            heads_create,

@@ -94,6 +94,17 @@ esp_status weight_set_codes(esp_weight* weight, int32_t first, int32_t count, co
   });
 }
 
+esp_status weight_set_input_block(esp_weight* weight, int32_t block) {
+  CudaWeight& w = *static_cast<CudaWeight*>(weight);
+  return guard([&] {
+    require_int8(w, true, "only activations that are quantized are rotated");
+    if (block < 1 || block > 32 || (block & (block - 1)) != 0) {
+      throw Error(ESP_INVALID_ARGUMENT, "input block is " + std::to_string(block) + ", expected 1, 2, 4, 8, 16 or 32");
+    }
+    w.input_block = block;
+  });
+}
+
 esp_status weight_set_bias(esp_weight* weight, int32_t first, int32_t count, const float* values) {
   const CudaWeight& w = *static_cast<CudaWeight*>(weight);
   return on_device(w, [&] { copy_to_device(w.bias.as<float>() + first, values, count * kFloat); });
@@ -104,8 +115,8 @@ int64_t weight_bytes(const esp_weight* weight) {
   return w.rows.bytes() + w.bias.bytes() + w.scales.bytes() + w.zero_points.bytes();
 }
 
-esp_status heads_create(esp_backend* backend, int32_t count, const int32_t* qk_width, const int32_t* v_width,
-                        const float* scale, esp_heads** out) {
+esp_status heads_create(esp_backend* backend, int32_t count, const int32_t* index, const int32_t* qk_width,
+                        const int32_t* v_width, const float* scale, esp_heads** out) {
   const CudaBackend& b = cuda(backend);
   return on_device(b, [&] {
     auto heads = std::make_unique<CudaHeads>();
@@ -127,7 +138,7 @@ esp_status heads_create(esp_backend* backend, int32_t count, const int32_t* qk_w
     int32_t qk = 0;
     int32_t v = 0;
     for (int32_t h = 0; h < count; ++h) {
-      list.push_back({qk, qk_total + qk, 2 * qk_total + v, v, qk_width[h], v_width[h], scale[h]});
+      list.push_back({index[h], qk, qk_total + qk, 2 * qk_total + v, v, qk_width[h], v_width[h], scale[h]});
       qk += qk_width[h];
       v += v_width[h];
     }
