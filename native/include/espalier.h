@@ -33,7 +33,7 @@
 extern "C" {
 #endif
 
-#define ESP_ABI_VERSION 3
+#define ESP_ABI_VERSION 4
 
 typedef int32_t esp_status;
 enum {
@@ -169,11 +169,15 @@ ESP_API esp_status esp_read_matrix(esp_backend* lane, const void* x, int64_t x_p
 // both IEEE fp32 divisions; a scale of 0 gives codes 0. Then y[t,n] = fma(float(acc) * scale_x[t], scale_w[n], b[n])
 // with
 //   acc[t,n] = sum_k code_x[t,k] * (code_w[n,k] - zero_point[n])
-// exact in int32 (k up to 65,536). A row of activations with a NaN or an infinity is ESP_INVALID_ARGUMENT, the text
-// naming the row, and y is void.
+// exact in int32 (k up to 65,536). Where a weight has an input block B > 1, rows of x are rotated before they are
+// quantized: each block of B columns, from the first one on, is multiplied by the B x B Hadamard matrix of +-1, what is
+// left at the end by those of the largest powers of two that fit. The butterflies are fp32 additions and subtractions
+// at distances 1, 2, 4, ... in this order, (a, b) becoming (a + b, a - b). Codes and scales are then those of the
+// weight times the same matrices over their sizes. A row of activations with a NaN or an infinity is
+// ESP_INVALID_ARGUMENT, the text naming the row, and y is void.
 
 // An empty linear layer with weight [n,k] and bias [n], both zeros at first. n, k >= 0: where all heads of a layer are
-// gone, k is 0 and every row of y is the bias. esp_feed_forward wants weights with n, k >= 1.
+// gone, k is 0 and every row of y is the bias.
 ESP_API esp_status esp_weight_create(esp_backend* backend, int32_t n, int32_t k, int32_t dtype, esp_weight** out);
 ESP_API void esp_weight_destroy(esp_weight* weight);
 
@@ -185,16 +189,19 @@ ESP_API esp_status esp_weight_set_rows(esp_weight* weight, int32_t first, int32_
 ESP_API esp_status esp_weight_set_codes(esp_weight* weight, int32_t first, int32_t count, const int8_t* codes,
                                         const float* scales, const int32_t* zero_points);
 
+// Sets the input block of an int8 weight, a power of two up to 32; it is 1 at first. ESP_INVALID_ARGUMENT for fp32.
+ESP_API esp_status esp_weight_set_input_block(esp_weight* weight, int32_t block);
+
 // Sets bias[first .. first+count-1].
 ESP_API esp_status esp_weight_set_bias(esp_weight* weight, int32_t first, int32_t count, const float* values);
 
 // Bytes that the packed weight and its bias occupy.
 ESP_API int64_t esp_weight_bytes(const esp_weight* weight);
 
-// Heads 0..count-1; head h has query and key width qk_width[h] >= 1, value width v_width[h] >= 1 and the softmax scale
-// scale[h]. They fix the columns of qkv: all queries side by side, then all keys, then all values, so that qkv has
-// 2*sum(qk_width) + sum(v_width) columns and the context has sum(v_width). count >= 0.
-ESP_API esp_status esp_heads_create(esp_backend* backend, int32_t count, const int32_t* qk_width,
+// Heads 0..count-1; head h is column index[h] of head masks, has query and key width qk_width[h] >= 1, value width
+// v_width[h] >= 1 and the softmax scale scale[h]. They fix the columns of qkv: all queries side by side, then all keys,
+// then all values, so that qkv has 2*sum(qk_width) + sum(v_width) columns and the context has sum(v_width). count >= 0.
+ESP_API esp_status esp_heads_create(esp_backend* backend, int32_t count, const int32_t* index, const int32_t* qk_width,
                                     const int32_t* v_width, const float* scale, esp_heads** out);
 ESP_API void esp_heads_destroy(esp_heads* heads);
 
@@ -214,10 +221,10 @@ ESP_API esp_status esp_embed_layernorm(esp_backend* backend, const int32_t* ids,
 ESP_API esp_status esp_linear(esp_backend* backend, const void* x, int64_t x_pitch, int64_t rows,
                               const esp_weight* weight, void* y, int64_t y_pitch);
 
-// codes[t,:] and scales[t] of each row of x, as an int8 layer sees them.  x [rows,columns]   codes [rows,columns]
-// contiguous   scales [rows]
+// codes[t,:] and scales[t] of each row of x, as an int8 layer with that input block sees them.  x [rows,columns]
+// codes [rows,columns] contiguous   scales [rows]
 ESP_API esp_status esp_quantize(esp_backend* backend, const void* x, int64_t x_pitch, int64_t rows, int64_t columns,
-                                int8_t* codes, float* scales);
+                                int32_t input_block, int8_t* codes, float* scales);
 
 // acc[t,n] of an int8 weight for given activation codes. For diagnosis: same arithmetic as esp_linear.
 // codes [rows,K] from -127 to 127, acc [rows,N], both contiguous
@@ -229,7 +236,7 @@ ESP_API esp_status esp_activation(esp_backend* backend, int32_t activation, cons
                                   int64_t rows, int64_t columns, void* y, int64_t y_pitch);
 
 // y = linear(activation(linear(x, w_in)), w_out), by row blocks: [rows,intermediate] never exists as a whole.
-// Same bits as esp_linear, esp_activation, esp_linear.
+// Same bits as esp_linear, esp_activation, esp_linear. Without any intermediate columns y is w_out's bias.
 ESP_API esp_status esp_feed_forward(esp_backend* backend, const void* x, int64_t x_pitch, int64_t rows,
                                     const esp_weight* w_in, int32_t activation, const esp_weight* w_out, void* y,
                                     int64_t y_pitch);
@@ -239,12 +246,16 @@ ESP_API esp_status esp_add_layernorm(esp_backend* backend, const void* x, int64_
                                      int64_t r_pitch, int64_t rows, int64_t columns, const float* gamma,
                                      const float* beta, float eps, void* y, int64_t y_pitch);
 
-// For each sequence and head: context = softmax(q k^T * scale) v over the sequence's own keys.
+// For each sequence and head: context = factor * softmax(q k^T * scale) v over the sequence's own keys.
 // qkv [T, 2*sum(qk)+sum(v)]   offsets [sequences+1]   context [T, sum(v)]
 // key_mask [T] or null: a key whose byte is 0 is not attended to; a sequence whose keys are all masked gives zeros.
+// head_mask [sequences, more than the largest index] or null: head h of sequence b has the factor
+// head_mask[b, index[h]], 1 without a mask. Where it is 0 the head is not computed: its context is zeros, its queries,
+// keys and values are not read.
 ESP_API esp_status esp_attention(esp_backend* backend, const void* qkv, int64_t qkv_pitch, int64_t tokens,
                                  int64_t sequences, const int32_t* offsets, const uint8_t* key_mask,
-                                 const esp_heads* heads, void* context, int64_t context_pitch);
+                                 const esp_heads* heads, const float* head_mask, int64_t head_mask_pitch, void* context,
+                                 int64_t context_pitch);
 
 // The softmax itself, for one sequence of `length` tokens whose first row is qkv: p[h,i,j], [heads,length,length]
 // contiguous. For diagnosis: same arithmetic as esp_attention, not its speed.

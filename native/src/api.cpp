@@ -135,15 +135,19 @@ esp_status esp_weight_set_codes(esp_weight* weight, int32_t first, int32_t count
   return weight->table->weight_set_codes(weight, first, count, codes, scales, zero_points);
 }
 
+esp_status esp_weight_set_input_block(esp_weight* weight, int32_t block) {
+  return weight->table->weight_set_input_block(weight, block);
+}
+
 esp_status esp_weight_set_bias(esp_weight* weight, int32_t first, int32_t count, const float* values) {
   return weight->table->weight_set_bias(weight, first, count, values);
 }
 
 int64_t esp_weight_bytes(const esp_weight* weight) { return weight->table->weight_bytes(weight); }
 
-esp_status esp_heads_create(esp_backend* backend, int32_t count, const int32_t* qk_width, const int32_t* v_width,
-                            const float* scale, esp_heads** out) {
-  return backend->table->heads_create(backend, count, qk_width, v_width, scale, out);
+esp_status esp_heads_create(esp_backend* backend, int32_t count, const int32_t* index, const int32_t* qk_width,
+                            const int32_t* v_width, const float* scale, esp_heads** out) {
+  return backend->table->heads_create(backend, count, index, qk_width, v_width, scale, out);
 }
 
 void esp_heads_destroy(esp_heads* heads) {
@@ -165,8 +169,8 @@ esp_status esp_linear(esp_backend* backend, const void* x, int64_t x_pitch, int6
 }
 
 esp_status esp_quantize(esp_backend* backend, const void* x, int64_t x_pitch, int64_t rows, int64_t columns,
-                        int8_t* codes, float* scales) {
-  return backend->table->quantize(backend, x, x_pitch, rows, columns, codes, scales);
+                        int32_t input_block, int8_t* codes, float* scales) {
+  return backend->table->quantize(backend, x, x_pitch, rows, columns, input_block, codes, scales);
 }
 
 esp_status esp_linear_accumulators(esp_backend* backend, const int8_t* codes, int64_t rows, const esp_weight* weight,
@@ -191,10 +195,10 @@ esp_status esp_add_layernorm(esp_backend* backend, const void* x, int64_t x_pitc
 }
 
 esp_status esp_attention(esp_backend* backend, const void* qkv, int64_t qkv_pitch, int64_t tokens, int64_t sequences,
-                         const int32_t* offsets, const uint8_t* key_mask, const esp_heads* heads, void* context,
-                         int64_t context_pitch) {
-  return backend->table->attention(backend, qkv, qkv_pitch, tokens, sequences, offsets, key_mask, heads, context,
-                                   context_pitch);
+                         const int32_t* offsets, const uint8_t* key_mask, const esp_heads* heads,
+                         const float* head_mask, int64_t head_mask_pitch, void* context, int64_t context_pitch) {
+  return backend->table->attention(backend, qkv, qkv_pitch, tokens, sequences, offsets, key_mask, heads, head_mask,
+                                   head_mask_pitch, context, context_pitch);
 }
 
 esp_status esp_attention_probabilities(esp_backend* backend, const void* qkv, int64_t qkv_pitch, int64_t length,

@@ -37,11 +37,15 @@ void cpu_weight_destroy(esp_weight* weight);
 esp_status cpu_weight_set_rows(esp_weight* weight, int32_t first, int32_t count, const float* values);
 esp_status cpu_weight_set_codes(esp_weight* weight, int32_t first, int32_t count, const int8_t* codes,
                                 const float* scales, const int32_t* zero_points);
+esp_status cpu_weight_set_input_block(esp_weight* weight, int32_t block);
 esp_status cpu_weight_set_bias(esp_weight* weight, int32_t first, int32_t count, const float* values);
 int64_t cpu_weight_bytes(const esp_weight* weight);
 
 // Throws Error, ending in `way_out`, if the weight is of another dtype.
 void require_dtype(const CpuWeight& weight, int32_t dtype, const char* way_out);
+
+// Throws Error unless channels can be rotated in such blocks.
+void require_input_block(int32_t block);
 
 }  // namespace espalier
 #endif

@@ -36,6 +36,7 @@ void create_i8(CpuWeight& weight, int32_t n, int32_t k) {
   w.n = n;
   w.k = k;
   w.panels = static_cast<int32_t>((int64_t{n} + panel - 1) / panel);
+  w.input_block = 1;
   const int64_t channels = int64_t{w.panels} * panel;
   w.codes = allocate_array<int8_t>(w.panels * weight.kernels.int8.panel_bytes(k));
   w.scales = allocate_array<float>(channels);
@@ -57,6 +58,12 @@ void require_dtype(const CpuWeight& weight, int32_t dtype, const char* way_out) 
   if (weight.dtype != dtype) {
     throw Error(ESP_INVALID_ARGUMENT,
                 std::string("weight is ") + (weight.dtype == ESP_I8 ? "int8" : "fp32") + ": " + way_out);
+  }
+}
+
+void require_input_block(int32_t block) {
+  if (block < 1 || block > 32 || (block & (block - 1)) != 0) {
+    throw Error(ESP_INVALID_ARGUMENT, "input block is " + std::to_string(block) + ", expected a power of two up to 32");
   }
 }
 
@@ -100,6 +107,15 @@ esp_status cpu_weight_set_codes(esp_weight* weight, int32_t first, int32_t count
       w.int8.zero_points = allocate_array<int32_t>(int64_t{w.int8.panels} * w.kernels.panel);
     }
     w.kernels.int8.pack_weight(w.int8, first, count, codes, scales, zero_points);
+  });
+}
+
+esp_status cpu_weight_set_input_block(esp_weight* weight, int32_t block) {
+  return guard([&] {
+    CpuWeight& w = *static_cast<CpuWeight*>(weight);
+    require_dtype(w, ESP_I8, "only int8 layers rotate their input");
+    require_input_block(block);
+    w.int8.input_block = block;
   });
 }
 

@@ -26,6 +26,7 @@ struct Int8Weight {
   int32_t n;
   int32_t k;
   int32_t panels;
+  int32_t input_block;  // channels of x that are rotated together, 1 for none
   int8_t* codes;
   float* scales;
   float* bias;
@@ -33,8 +34,10 @@ struct Int8Weight {
   int32_t* zero_points;  // null if there are none
 };
 
-// Head h reads columns query[h].., key[h].., value[h].. of qkv and writes columns context[h].. of the context.
+// Head h reads columns query[h].., key[h].., value[h].. of qkv, writes columns context[h].. of the context, and is
+// column index[h] of a head mask.
 struct Head {
+  int32_t index;
   int32_t query, key, value, context;
   int32_t qk_width, v_width;
   float scale;
@@ -45,6 +48,15 @@ struct Heads {
   const Head* heads;
 };
 
+// What each sequence multiplies each head's context by: [sequences, heads] with a pitch; without factors, 1.
+struct HeadMask {
+  const float* factors;
+  int64_t pitch;
+  float factor(int64_t sequence, const Head& head) const {
+    return factors == nullptr ? 1.0f : factors[sequence * pitch + head.index];
+  }
+};
+
 // Functions that meet rows of activations return the first one with a value that is not finite, -1 if there is none.
 // feed_forward returns `rows` + the row where it is a row of the intermediate; its y is void then, as linear's is.
 struct Int8Kernels {
@@ -52,8 +64,8 @@ struct Int8Kernels {
   int64_t (*panel_bytes)(int32_t k);  // of one panel's codes
   void (*pack_weight)(const Int8Weight&, int32_t first, int32_t count, const int8_t* codes, const float* scales,
                       const int32_t* zero_points);
-  int64_t (*quantize)(Call&, const float* x, int64_t x_pitch, int64_t rows, int64_t columns, int8_t* codes,
-                      float* scales);
+  int64_t (*quantize)(Call&, const float* x, int64_t x_pitch, int64_t rows, int64_t columns, int32_t input_block,
+                      int8_t* codes, float* scales);
   int64_t (*linear)(Call&, const float* x, int64_t x_pitch, int64_t rows, const Int8Weight&, float* y, int64_t y_pitch);
   int64_t (*feed_forward)(Call&, const float* x, int64_t x_pitch, int64_t rows, const Int8Weight& in,
                           int32_t activation, const Int8Weight& out, float* y, int64_t y_pitch);
@@ -83,7 +95,7 @@ struct Kernels {
   void (*add_layernorm)(Call&, const float* x, int64_t x_pitch, const float* r, int64_t r_pitch, int64_t rows,
                         int64_t columns, const float* gamma, const float* beta, float eps, float* y, int64_t y_pitch);
   void (*attention)(Call&, const float* qkv, int64_t qkv_pitch, int64_t sequences, const int32_t* offsets,
-                    const uint8_t* key_mask, const Heads&, float* context, int64_t context_pitch);
+                    const uint8_t* key_mask, const Heads&, const HeadMask&, float* context, int64_t context_pitch);
   void (*attention_probabilities)(Call&, const float* qkv, int64_t qkv_pitch, int64_t length, const uint8_t* key_mask,
                                   const Heads&, float* p);
   void (*pool)(Call&, int32_t pooling, int32_t normalize, const float* x, int64_t x_pitch, int64_t columns,

@@ -12,7 +12,7 @@
 
 namespace espalier {
 
-constexpr int32_t kTableVersion = 1;
+constexpr int32_t kTableVersion = 2;
 
 // Every entry does what the function of its name in espalier.h says.
 struct Table {
@@ -32,6 +32,7 @@ struct Table {
   decltype(&esp_weight_destroy) weight_destroy;
   decltype(&esp_weight_set_rows) weight_set_rows;
   decltype(&esp_weight_set_codes) weight_set_codes;
+  decltype(&esp_weight_set_input_block) weight_set_input_block;
   decltype(&esp_weight_set_bias) weight_set_bias;
   decltype(&esp_weight_bytes) weight_bytes;
   decltype(&esp_heads_create) heads_create;

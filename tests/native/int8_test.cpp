@@ -42,9 +42,28 @@ struct Codes {
   const int8_t* row(int64_t r) const { return codes.data() + r * k; }
 };
 
-Codes reference(const Matrix& x) {
+// The Hadamard matrix of 2n is [[H, H], [H, -H]]: butterflies at distances 1, 2, 4, ... below the block's size.
+void rotate(float* x, int64_t k, int64_t block) {
+  for (int64_t at = 0; at < k; at += block) {
+    while (block > k - at) block /= 2;
+    for (int64_t distance = 1; distance < block; distance *= 2) {
+      for (int64_t i = at; i < at + block; ++i) {
+        if (((i - at) & distance) != 0) continue;
+        const float sum = x[i] + x[i + distance];
+        x[i + distance] = x[i] - x[i + distance];
+        x[i] = sum;
+      }
+    }
+  }
+}
+
+Codes reference(const Matrix& x, int64_t block) {
   Codes c(x.rows, x.columns);
-  for (int64_t r = 0; r < x.rows; ++r) c.scales[static_cast<size_t>(r)] = reference_row(x.row(r), x.columns, c.row(r));
+  for (int64_t r = 0; r < x.rows; ++r) {
+    std::vector<float> row(x.row(r), x.row(r) + x.columns);
+    rotate(row.data(), x.columns, block);
+    c.scales[static_cast<size_t>(r)] = reference_row(row.data(), x.columns, c.row(r));
+  }
   return c;
 }
 
@@ -53,6 +72,7 @@ struct Int8Linear {
   Codes w;
   std::vector<float> bias;
   std::vector<int32_t> zero_points;
+  int32_t input_block = 1 << random_int(0, 5);
   std::unique_ptr<esp_weight, WeightDeleter> packed;
 
   Int8Linear(int64_t n, int64_t k, const std::function<int8_t()>& code, bool with_zero_points)
@@ -69,6 +89,7 @@ struct Int8Linear {
     const int32_t n = static_cast<int32_t>(w.rows);
     CHECK_OK(esp_weight_create(backend, n, static_cast<int32_t>(w.k), ESP_I8, &p));
     packed.reset(p);
+    CHECK_OK(esp_weight_set_input_block(p, input_block));
     for (int32_t first = 0; first < n;) {
       const int32_t count = static_cast<int32_t>(random_int(1, n - first));
       CHECK_OK(esp_weight_set_codes(p, first, count, w.row(first), w.scales.data() + first,
@@ -116,14 +137,16 @@ void one_shape(int32_t isa, int64_t rows, int64_t n, int64_t k) {
   Int8Linear layer(n, k, random_int(0, 1) == 0 ? any_code : imported_code, zero_points);
   Matrix x = Matrix(rows, k, random_int(0, 5)).randomize(std::exp2(static_cast<float>(random_int(-20, 20))));
   if (rows > 2) std::fill_n(x.row(1), k, 0.0f);
-  const Codes codes = reference(x);
+  const Codes codes = reference(x, layer.input_block);
+  check::context += " input block " + std::to_string(layer.input_block);
   Matrix y(rows, n, random_int(0, 5));
   for (int32_t threads = 1; threads <= 4; ++threads) {
     const Backend backend = make_backend(isa, threads);
     layer.pack(backend.get());
     if (threads == 1) expect_accumulators(backend.get(), layer, codes);
     Codes got(rows, k);
-    CHECK_OK(esp_quantize(backend.get(), x.data.data(), x.pitch, rows, k, got.codes.data(), got.scales.data()));
+    CHECK_OK(esp_quantize(backend.get(), x.data.data(), x.pitch, rows, k, layer.input_block, got.codes.data(),
+                          got.scales.data()));
     CHECK(got.codes == codes.codes && same_bits(got.scales.data(), codes.scales.data(), rows));
     CHECK_OK(esp_linear(backend.get(), x.data.data(), x.pitch, rows, layer.packed.get(), y.data.data(), y.pitch));
     CHECK(y.guards_untouched());
@@ -201,9 +224,9 @@ void edges(int32_t isa) {
       if (!(std::fabs(x.at(0, c)) <= a)) x.row(0)[c] = -a;
     }
     x.row(0)[random_int(0, x.columns - 1)] = a;
-    const Codes expected = reference(x);
+    const Codes expected = reference(x, 1);
     Codes got(1, x.columns);
-    CHECK_OK(esp_quantize(backend.get(), x.data.data(), x.pitch, 1, x.columns, got.codes.data(), got.scales.data()));
+    CHECK_OK(esp_quantize(backend.get(), x.data.data(), x.pitch, 1, x.columns, 1, got.codes.data(), got.scales.data()));
     CHECK(got.codes == expected.codes && same_bits(got.scales.data(), expected.scales.data(), 1));
   }
 }
@@ -245,7 +268,8 @@ void quotients(int32_t isa) {
     for (int64_t r = 0; r < rows; ++r) {
       expected.scales[static_cast<size_t>(r)] = reference_row(x.row(r), columns, expected.row(r));
     }
-    CHECK_OK(esp_quantize(backend.get(), x.data.data(), x.pitch, rows, columns, got.codes.data(), got.scales.data()));
+    CHECK_OK(
+        esp_quantize(backend.get(), x.data.data(), x.pitch, rows, columns, 1, got.codes.data(), got.scales.data()));
     CHECK(got.codes == expected.codes && same_bits(got.scales.data(), expected.scales.data(), rows));
     pairs += rows * columns;
   }
@@ -302,7 +326,7 @@ void errors(int32_t isa) {
         CHECK(esp_last_error() == text);
         std::vector<int8_t> codes(300 * 37);
         std::vector<float> scales(300);
-        CHECK(esp_quantize(b, x.data.data(), 37, 300, 37, codes.data(), scales.data()) == ESP_INVALID_ARGUMENT);
+        CHECK(esp_quantize(b, x.data.data(), 37, 300, 37, 1, codes.data(), scales.data()) == ESP_INVALID_ARGUMENT);
         CHECK(esp_last_error() == text);
       }
     }
@@ -314,6 +338,16 @@ void errors(int32_t isa) {
         ESP_INVALID_ARGUMENT);
   CHECK(last_error_has("row 0 of the activated intermediate has a value that is not finite"));
   std::vector<int32_t> acc(300 * 20);
+  Matrix large(1, 37);
+  std::fill_n(large.row(0), 37, 3e38f);
+  CHECK(esp_weight_set_input_block(in.packed.get(), 2) == ESP_OK);
+  CHECK(esp_linear(b, large.row(0), 37, 1, in.packed.get(), y.data.data(), 70) == ESP_INVALID_ARGUMENT);
+  CHECK(last_error_has("row 0 of x has a value that is not finite"));
+  for (const int32_t block : {-1, 0, 3, 48, 64}) {
+    CHECK(esp_weight_set_input_block(in.packed.get(), block) == ESP_INVALID_ARGUMENT);
+    CHECK(last_error_has("expected a power of two up to 32"));
+  }
+  CHECK(esp_weight_set_input_block(dense.packed.get(), 32) == ESP_INVALID_ARGUMENT);
   CHECK(esp_weight_set_rows(in.packed.get(), 0, 1, x.data.data()) == ESP_INVALID_ARGUMENT);
   CHECK(esp_weight_set_codes(dense.packed.get(), 0, 1, in.w.row(0), in.w.scales.data(), nullptr) ==
         ESP_INVALID_ARGUMENT);

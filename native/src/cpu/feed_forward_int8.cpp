@@ -53,9 +53,9 @@ struct Block {
   int64_t first;
   Tiles cut;
 
-  void quantize_input(int64_t row) const {
-    const float* source = f.x + (first + row) * f.x_pitch;
-    if (!memory.x.quantize(row, {source, f.in.k, f.in.k, f.in.k})) f.bad.note(first + row);
+  void quantize_input(int64_t row, char* rotated) const {
+    const RowPieces pieces{f.x + (first + row) * f.x_pitch, f.in.k, f.in.k, f.in.k};
+    if (!memory.x.quantize(row, pieces, f.in.input_block, reinterpret_cast<float*>(rotated))) f.bad.note(first + row);
   }
   void first_half(int64_t p) const {
     for (int64_t t = 0; t < cut.tiles; ++t) {
@@ -65,12 +65,14 @@ struct Block {
       activate(f.activation, tile, rows * kPanel, tile);
     }
   }
-  void quantize_intermediate(int64_t t) const {
+  void quantize_intermediate(int64_t t, char* rotated) const {
     const int64_t rows = cut.height(t);
     const float* tile = memory.intermediate + cut.begin(t) * Memory::columns(f);
     for (int64_t r = 0; r < rows; ++r) {
       const RowPieces row{tile + r * kPanel, f.out.k, kPanel, rows * kPanel};
-      if (!memory.inner.quantize(cut.begin(t) + r, row)) f.bad.note(f.rows + first + cut.begin(t) + r);
+      if (!memory.inner.quantize(cut.begin(t) + r, row, f.out.input_block, reinterpret_cast<float*>(rotated))) {
+        f.bad.note(f.rows + first + cut.begin(t) + r);
+      }
     }
   }
   void second_half(int64_t p) const {
@@ -82,16 +84,20 @@ struct Block {
   }
 };
 
+// Room for one rotated row of either product's input.
+int64_t rotated_bytes(const Product& f) { return most(CodeRows::rotated_bytes(f.in), CodeRows::rotated_bytes(f.out)); }
+
 void by_row_blocks(Call& call, const Product& f, int64_t blocks) {
   const int64_t block_rows = ceil_div(f.rows, blocks);
-  parallel_for(call, blocks, Memory::bytes(f, block_rows), [&](int64_t task, char* scratch) {
+  const int64_t rotated = rotated_bytes(f);
+  parallel_for(call, blocks, rotated + Memory::bytes(f, block_rows), [&](int64_t task, char* scratch) {
     const int64_t first = task * f.rows / blocks;
     const int64_t rows = (task + 1) * f.rows / blocks - first;
-    const Memory memory(f, scratch, block_rows);
+    const Memory memory(f, scratch + rotated, block_rows);
     const Block block{f, memory, first, Tiles(rows)};
-    for (int64_t row = 0; row < rows; ++row) block.quantize_input(row);
+    for (int64_t row = 0; row < rows; ++row) block.quantize_input(row, scratch);
     for (int64_t p = 0; p < f.in.panels; ++p) block.first_half(p);
-    for (int64_t t = 0; t < block.cut.tiles; ++t) block.quantize_intermediate(t);
+    for (int64_t t = 0; t < block.cut.tiles; ++t) block.quantize_intermediate(t, scratch);
     for (int64_t p = 0; p < f.out.panels; ++p) block.second_half(p);
   });
 }
@@ -100,7 +106,9 @@ void by_panels(Call& call, const Product& f) {
   const int64_t threads = pool_threads(call);
   const Memory memory(f, shared_scratch(call, Memory::bytes(f, f.rows)), f.rows);
   const Block block{f, memory, 0, Tiles(f.rows)};
-  for (int64_t row = 0; row < f.rows; ++row) block.quantize_input(row);
+  parallel_for(call, 1, rotated_bytes(f), [&](int64_t, char* rotated) {
+    for (int64_t row = 0; row < f.rows; ++row) block.quantize_input(row, rotated);
+  });
   const auto each_panel = [&](int64_t panels, const auto& step) {
     const int64_t groups = least(panels, 4 * threads);
     parallel_for(call, groups, 0, [&](int64_t task, char*) {
@@ -108,7 +116,8 @@ void by_panels(Call& call, const Product& f) {
     });
   };
   each_panel(f.in.panels, [&](int64_t p) { block.first_half(p); });
-  parallel_for(call, block.cut.tiles, 0, [&](int64_t t, char*) { block.quantize_intermediate(t); });
+  parallel_for(call, block.cut.tiles, rotated_bytes(f),
+               [&](int64_t t, char* rotated) { block.quantize_intermediate(t, rotated); });
   each_panel(f.out.panels, [&](int64_t p) { block.second_half(p); });
 }
 

@@ -1,8 +1,8 @@
 // y[t,n] = fma(float(acc[t,n]) * scale_x[t], scale_w[n], b[n]),  acc[t,n] = sum_k q_x[t,k] * (q_w[n,k] - zero_point[n])
 // x [rows,K], y [rows,N] f32 row-major with pitches   w int8 in panels   any rows >= 0, N, K >= 1
-// q_x and scale_x are the row's own (quantize.h). Many rows: a task is a block of rows, quantized by the thread that
-// multiplies it. Few rows: they are quantized first, then tasks are row blocks x groups of panels
-// acc is exact; the dequantization is one product and one fused multiply-add       twin: kernels/linear_int8.cu
+// q_x and scale_x are those of the row, rotated by blocks (rotate.h, quantize.h). Many rows: a task is a block of rows,
+// quantized by the thread that multiplies it. Few rows: they are quantized first, then tasks are row blocks x groups of
+// panels acc is exact; the dequantization is one product and one fused multiply-add       twin: kernels/linear_int8.cu
 #include "cpu/linear_int8.h"
 
 #include "cpu/linear.h"
@@ -55,8 +55,10 @@ int64_t linear_int8(Call& call, const float* x, int64_t x_pitch, int64_t rows, c
   // rows.
   const int64_t together = most(1, kPanelBytes / panel_bytes_int8(w.k));
   FirstBadRow bad;
-  const auto quantize = [&](const CodeRows& codes, int64_t at, int64_t row) {
-    if (!codes.quantize(at, {x + row * x_pitch, k, k, k})) bad.note(row);
+  const int64_t rotated_bytes = CodeRows::rotated_bytes(w);
+  const auto quantize = [&](const CodeRows& codes, int64_t at, int64_t row, char* rotated) {
+    const RowPieces pieces{x + row * x_pitch, k, k, k};
+    if (!codes.quantize(at, pieces, w.input_block, reinterpret_cast<float*>(rotated))) bad.note(row);
   };
   const auto multiply = [&](const CodeRows& codes, int64_t first_code, int64_t first_row, int64_t last_row,
                             int64_t first_panel, int64_t last_panel) {
@@ -75,11 +77,11 @@ int64_t linear_int8(Call& call, const float* x, int64_t x_pitch, int64_t rows, c
 
   if (threads == 1 || blocks >= 4 * threads) {
     const int64_t block_rows = ceil_div(rows, blocks);
-    parallel_for(call, blocks, CodeRows::bytes(block_rows, k), [&](int64_t block, char* memory) {
+    parallel_for(call, blocks, rotated_bytes + CodeRows::bytes(block_rows, k), [&](int64_t block, char* memory) {
       const int64_t first_row = block * rows / blocks;
       const int64_t last_row = (block + 1) * rows / blocks;
-      const CodeRows codes(memory, block_rows, k, sums);
-      for (int64_t row = first_row; row < last_row; ++row) quantize(codes, row - first_row, row);
+      const CodeRows codes(memory + rotated_bytes, block_rows, k, sums);
+      for (int64_t row = first_row; row < last_row; ++row) quantize(codes, row - first_row, row, memory);
       multiply(codes, 0, first_row, last_row, 0, w.panels);
     });
     return bad.row();
@@ -87,8 +89,8 @@ int64_t linear_int8(Call& call, const float* x, int64_t x_pitch, int64_t rows, c
 
   const CodeRows codes(shared_scratch(call, CodeRows::bytes(rows, k)), rows, k, sums);
   const int64_t parts = rows * k <= kAlone ? 1 : least(rows, 2 * threads);
-  parallel_for(call, parts, 0, [&](int64_t part, char*) {
-    for (int64_t row = part * rows / parts; row < (part + 1) * rows / parts; ++row) quantize(codes, row, row);
+  parallel_for(call, parts, rotated_bytes, [&](int64_t part, char* memory) {
+    for (int64_t row = part * rows / parts; row < (part + 1) * rows / parts; ++row) quantize(codes, row, row, memory);
   });
   const int64_t groups = least(ceil_div(4 * threads, blocks), w.panels);
   parallel_for(call, blocks * groups, 0, [&](int64_t task, char*) {

@@ -26,7 +26,10 @@ ESP_INLINE void step_int8(IntVector (*sum)[kVectors], const Code* const* x, int6
   for (int r = 0; r < R; ++r) {
     const IntVector left = splat_codes(x[r / 3] + r % 3 * pitch + at);
 #pragma GCC unroll 4
-    for (int v = 0; v < kVectors; ++v) sum[r][v] = dot(sum[r][v], left, right[v]);
+    for (int v = 0; v < kVectors; ++v) {
+      sum[r][v] = dot(sum[r][v], left, right[v]);
+      keep(sum[r][v]);
+    }
   }
 }
 
@@ -142,13 +145,20 @@ struct CodeRows {
         scales(reinterpret_cast<float*>(memory + rows * pitch * static_cast<int64_t>(sizeof(Code)))),
         sums(with_sums ? reinterpret_cast<int32_t*>(scales) + round_up(rows, 16) : nullptr) {}
 
-  // False if a value is not finite.
-  ESP_INLINE bool quantize(int64_t row, const RowPieces& x) const {
+  // Rotates and quantizes one row; `rotated` is room for it where `block` > 1. False if a value is not finite.
+  ESP_INLINE bool quantize(int64_t row, const RowPieces& x, int64_t block, float* rotated) const {
     Code* p = codes + row * pitch;
-    scales[row] = quantize_row(x, width(x.columns), p);
+    if (block > 1) {
+      rotate_row(x, block, rotated);
+      scales[row] = quantize_row({rotated, x.columns, x.columns, x.columns}, width(x.columns), p);
+    } else {
+      scales[row] = quantize_row(x, width(x.columns), p);
+    }
     if (sums != nullptr) sums[row] = sum(p, x.columns);
     return scales[row] == scales[row];
   }
+  // Room for one rotated row.
+  static int64_t rotated_bytes(const Int8Weight& w) { return w.input_block > 1 ? round_up(int64_t{w.k} * 4, 64) : 0; }
   static int32_t sum(const Code* p, int64_t k) {
     int32_t total = 0;
     for (int64_t i = 0; i < k; ++i) total += p[i] - kShift;

@@ -20,7 +20,8 @@ void feed_forward(Call& call, const float* x, int64_t x_pitch, int64_t rows, con
 void add_layernorm(Call& call, const float* x, int64_t x_pitch, const float* r, int64_t r_pitch, int64_t rows,
                    int64_t columns, const float* gamma, const float* beta, float eps, float* y, int64_t y_pitch);
 void attention(Call& call, const float* qkv, int64_t qkv_pitch, int64_t sequences, const int32_t* offsets,
-               const uint8_t* key_mask, const Heads& heads, float* context, int64_t context_pitch);
+               const uint8_t* key_mask, const Heads& heads, const HeadMask& head_mask, float* context,
+               int64_t context_pitch);
 void attention_probabilities(Call& call, const float* qkv, int64_t qkv_pitch, int64_t length, const uint8_t* key_mask,
                              const Heads& heads, float* p);
 void pool(Call& call, int32_t pooling, int32_t normalize, const float* x, int64_t x_pitch, int64_t columns,
@@ -30,8 +31,8 @@ double dot_chains(int64_t iterations);
 int64_t panel_bytes_int8(int32_t k);
 void pack_weight_int8(const Int8Weight& weight, int32_t first, int32_t count, const int8_t* codes, const float* scales,
                       const int32_t* zero_points);
-int64_t quantize(Call& call, const float* x, int64_t x_pitch, int64_t rows, int64_t columns, int8_t* codes,
-                 float* scales);
+int64_t quantize(Call& call, const float* x, int64_t x_pitch, int64_t rows, int64_t columns, int32_t input_block,
+                 int8_t* codes, float* scales);
 int64_t linear_int8(Call& call, const float* x, int64_t x_pitch, int64_t rows, const Int8Weight& w, float* y,
                     int64_t y_pitch);
 int64_t feed_forward_int8(Call& call, const float* x, int64_t x_pitch, int64_t rows, const Int8Weight& in,

@@ -9,20 +9,22 @@ namespace ESP_ISA_NS {
 double dot_chains(int64_t iterations) {
   constexpr int kChains = 12;
   IntVector chain[kChains];
+#pragma GCC unroll 12
   for (int i = 0; i < kChains; ++i) chain[i] = splat_int(i);
   IntVector x = splat_int(0x01020102);
   IntVector w = splat_int(0x00010003);
-#if defined(__x86_64__)
-  __asm__ volatile("" : "+x"(x), "+x"(w));
-#endif
+  keep(x);
+  keep(w);
   for (int64_t n = 0; n < iterations; ++n) {
 #pragma GCC unroll 12
-    for (int i = 0; i < kChains; ++i) chain[i] = dot(chain[i], x, w);
-#if defined(__x86_64__)
-    __asm__ volatile("" : "+x"(x), "+x"(w));
-#endif
+    for (int i = 0; i < kChains; ++i) {
+      keep(x);  // no product is another chain's
+      chain[i] = dot(chain[i], x, w);
+      keep(chain[i]);
+    }
   }
   IntVector sum = chain[0];
+#pragma GCC unroll 12
   for (int i = 1; i < kChains; ++i) sum = add(sum, chain[i]);
   int32_t lanes[kLanes];
   store(lanes, sum);

@@ -3,16 +3,11 @@
 #ifndef ESPALIER_CPU_QUANTIZE_H
 #define ESPALIER_CPU_QUANTIZE_H
 
+#include "cpu/rotate.h"
 #include "cpu/simd_int8.h"
 
 namespace espalier {
 namespace ESP_ISA_NS {
-
-// `columns` floats, `piece` of them in a row, pieces `step` floats apart.
-struct RowPieces {
-  const float* x;
-  int64_t columns, piece, step;
-};
 
 // |x|'s bits: as int32 they are in the order of the values, with infinity and every NaN on top.
 #if ESP_ISA >= 2

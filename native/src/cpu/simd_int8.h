@@ -106,6 +106,17 @@ ESP_INLINE IntVector dot(IntVector sum, IntVector x, IntVector w) {
 }
 #endif
 
+// Sums stay chains: left to itself, the compiler adds the steps' products up first, for which there are no registers.
+ESP_INLINE void keep(IntVector& sum) {
+#if ESP_ISA >= 2
+  __asm__("" : "+v"(sum));
+#elif ESP_ISA > 0 || defined(__SSE2__)
+  __asm__("" : "+x"(sum));
+#else
+  (void)sum;
+#endif
+}
+
 // The kGroup8 codes at p, in every lane.
 ESP_INLINE IntVector splat_codes(const Code* p) {
   int32_t four;

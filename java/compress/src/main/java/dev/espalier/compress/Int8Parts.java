@@ -41,6 +41,20 @@ public final class Int8Parts {
     return names;
   }
 
+  /** The matrices that are packed as one with this one, itself included: they have one input. */
+  static List<String> ofOneInput(String matrix) {
+    for (List<String> part : PARTS.values()) {
+      for (String one : part) {
+        String end = "." + one + ".weight";
+        if (part.size() > 1 && matrix.endsWith(end)) {
+          String layer = matrix.substring(0, matrix.length() - end.length());
+          return part.stream().map(p -> layer + "." + p + ".weight").toList();
+        }
+      }
+    }
+    return List.of(matrix);
+  }
+
   private static void add(Set<String> names, int layer, List<String> part) {
     part.forEach(p -> names.add(EncoderTensors.layer(layer) + "." + p + ".weight"));
   }

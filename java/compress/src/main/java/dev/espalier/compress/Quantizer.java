@@ -48,6 +48,7 @@ public final class Quantizer {
     private final Set<String> quantized;
     private final Map<String, TensorInfo> infos = new LinkedHashMap<>();
     private final Map<String, float[]> scales = new LinkedHashMap<>();
+    private final Map<String, Integer> blocks = new LinkedHashMap<>();
     private String kept;
     private byte[] keptCodes;
 
@@ -61,6 +62,12 @@ public final class Quantizer {
           String scale = EncoderTensors.scale(name);
           List<Integer> rows = info.shape().subList(0, 1);
           infos.put(scale, new TensorInfo(scale, DType.F32, rows, info.source()));
+          int inputBlock = new StoredMatrix(stored, Int8Parts.ofOneInput(name)).inputBlock();
+          blocks.put(name, inputBlock);
+          if (inputBlock > 1) {
+            String block = EncoderTensors.inputBlock(name);
+            infos.put(block, new TensorInfo(block, DType.I8, List.of(1), info.source()));
+          }
         } else {
           infos.put(name, info);
         }
@@ -80,8 +87,7 @@ public final class Quantizer {
 
     @Override
     public void read(String name, long first, float[] target, int offset, int count) {
-      String owner =
-          name.endsWith("_scale") ? name.substring(0, name.length() - "_scale".length()) : "";
+      String owner = owner(name, "_scale");
       if (!quantized.contains(owner)) {
         stored.read(name, first, target, offset, count);
         return;
@@ -94,6 +100,10 @@ public final class Quantizer {
 
     @Override
     public void readCodes(String name, long first, byte[] target, int offset, int count) {
+      if (quantized.contains(owner(name, "_block"))) {
+        target[offset] = blocks.get(owner(name, "_block")).byteValue();
+        return;
+      }
       if (!quantized.contains(name)) {
         stored.readCodes(name, first, target, offset, count);
         return;
@@ -104,12 +114,16 @@ public final class Quantizer {
       System.arraycopy(keptCodes, Math.toIntExact(first), target, offset, count);
     }
 
+    private static String owner(String name, String suffix) {
+      return name.endsWith(suffix) ? name.substring(0, name.length() - suffix.length()) : "";
+    }
+
     private void quantize(String name) {
       kept = null;
       StoredMatrix matrix = new StoredMatrix(stored, List.of(name));
       byte[] codes = new byte[Math.multiplyExact(matrix.rows(), matrix.columns())];
       float[] rowScales = new float[matrix.rows()];
-      matrix.codes().read(0, matrix.rows(), codes, rowScales);
+      matrix.codes(blocks.get(name)).read(0, matrix.rows(), codes, rowScales);
       scales.put(name, rowScales);
       keptCodes = codes;
       kept = name;

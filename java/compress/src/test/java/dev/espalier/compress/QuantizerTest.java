@@ -11,6 +11,8 @@ import dev.espalier.InvalidInputException;
 import dev.espalier.ModelFormatException;
 import dev.espalier.UnsupportedModelException;
 import dev.espalier.backend.JavaBackend;
+import dev.espalier.encoder.StoredMatrix;
+import dev.espalier.format.Checkpoint;
 import dev.espalier.format.SafetensorsFile;
 import dev.espalier.format.TensorInfo;
 import dev.espalier.model.ModelSource;
@@ -27,8 +29,11 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.function.BiConsumer;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -88,8 +93,8 @@ class QuantizerTest {
         TensorInfo info = read.weights().info(name);
         boolean int8 =
             name.matches(
-                "encoder\\.layer\\.1\\.(attention\\.self\\.[a-z]+|attention\\.output\\.dense|intermediate\\.dense)"
-                    + "\\.weight");
+                "encoder\\.layer\\.1\\.(attention\\.output\\.dense\\.weight"
+                    + "|(attention\\.self\\.[a-z]+|intermediate\\.dense)\\.weight(_block)?)");
         assertEquals(int8 ? DType.I8 : DType.F32, info.dtype(), name);
         if (!int8 && source.weights().contains(name)) {
           float[] a = new float[(int) info.elements()];
@@ -113,6 +118,112 @@ class QuantizerTest {
     for (String file : List.of("model.safetensors", "config.json", "modules.json")) {
       assertArrayEquals(
           Files.readAllBytes(first.resolve(file)), Files.readAllBytes(second.resolve(file)), file);
+    }
+  }
+
+  /** What an ONNX export holds, and what format 1 was. */
+  @Test
+  void codesWithoutABlockStayUnrotated() throws IOException {
+    Path rotated = quantized("");
+    Path plain = temp.resolve("plain");
+    try (ModelSource source = Models.open(rotated.toString())) {
+      Checkpoint weights = new WithoutBlocks(source.weights());
+      ModelSource imported =
+          new ModelSource(
+              source.name(),
+              source.location(),
+              source.config(),
+              weights,
+              source.tokenizer(),
+              source.embedding());
+      ModelWriter.write(Quantizer.int8(imported, Set.of()), plain);
+      Path config = plain.resolve("config.json");
+      String text = Files.readString(config);
+      Files.writeString(config, text.replace("\"format\" : 2", "\"format\" : 1"));
+      try (ModelSource read = Models.open(plain.toString())) {
+        assertTrue(read.weights().names().stream().noneMatch(n -> n.endsWith("_block")));
+        float[][] expected = embed(imported, ModelOptions.DEFAULT);
+        assertArrayEquals(expected, embed(read, ModelOptions.DEFAULT));
+        assertFalse(Arrays.deepEquals(expected, embed(source, ModelOptions.DEFAULT)));
+      }
+    }
+  }
+
+  private record WithoutBlocks(Checkpoint stored) implements Checkpoint {
+    @Override
+    public Set<String> names() {
+      return stored.names().stream()
+          .filter(n -> !n.endsWith("_block"))
+          .collect(Collectors.toCollection(LinkedHashSet::new));
+    }
+
+    @Override
+    public TensorInfo info(String name) {
+      return stored.info(name);
+    }
+
+    @Override
+    public void read(String name, long first, float[] target, int offset, int count) {
+      stored.read(name, first, target, offset, count);
+    }
+
+    @Override
+    public void readCodes(String name, long first, byte[] target, int offset, int count) {
+      stored.readCodes(name, first, target, offset, count);
+    }
+
+    @Override
+    public void close() {
+      stored.close();
+    }
+  }
+
+  @Test
+  void widenedInt8IsTheWeightWithinItsSteps() {
+    try (ModelSource source = TinyModels.random(3);
+        ModelSource int8 = Models.open(quantized("").toString())) {
+      for (String name : Int8Parts.matrices(source.config())) {
+        StoredMatrix matrix = new StoredMatrix(int8.weights(), List.of(name));
+        int columns = matrix.columns();
+        float[] expected = new float[matrix.rows() * columns];
+        float[] actual = expected.clone();
+        float[] scales = new float[matrix.rows()];
+        source.weights().read(name, 0, expected, 0, expected.length);
+        matrix.values().read(0, matrix.rows(), actual);
+        int8.weights().read(name + "_scale", 0, scales, 0, scales.length);
+        for (int i = 0; i < expected.length; i++) {
+          // Half a step of each of the block's codes, and fp32's own roundings.
+          float bound = matrix.inputBlock() * 0.501f * scales[i / columns];
+          assertEquals(expected[i], actual[i], bound, name + " element " + i);
+        }
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {0, -1, 3, 33, 64, -128})
+  void inputBlocksThatAreNoPowersOfTwoUpTo32AreRefused(int block) throws IOException {
+    Path directory = quantized("");
+    Path file = directory.resolve("model.safetensors");
+    patch(file, WEIGHT + "_block", (bytes, at) -> bytes.put(at, (byte) block));
+    EspalierException e =
+        assertThrows(ModelFormatException.class, () -> Models.open(directory.toString()));
+    assertTrue(
+        e.getMessage().contains(WEIGHT + "_block: is " + block + ", expected a power of two"),
+        e.getMessage());
+  }
+
+  @Test
+  void queryKeyAndValueMustHaveOneInput() throws IOException {
+    Path directory = quantized("");
+    String key = "encoder.layer.0.attention.self.key.weight";
+    Path file = directory.resolve("model.safetensors");
+    patch(file, key + "_block", (bytes, at) -> bytes.put(at, (byte) 4));
+    try (ModelSource source = Models.open(directory.toString())) {
+      EspalierException e =
+          assertThrows(ModelFormatException.class, () -> embed(source, ModelOptions.DEFAULT));
+      assertTrue(e.getMessage().contains("query.weight has an input block of 32"), e.getMessage());
+      assertTrue(e.getMessage().contains("key.weight one of 4"), e.getMessage());
     }
   }
 
@@ -194,10 +305,10 @@ class QuantizerTest {
 
   static Stream<Arguments> configs() {
     return Stream.of(
-        Arguments.of("\"format\" : 1", "\"format\" : 2", "format 2"),
-        Arguments.of("\"format\" : 1", "\"format\" : \"1\"", "format"),
-        Arguments.of("\"format\" : 1,", "", "format"),
-        Arguments.of("\"format\" : 1", "\"format\" : 1, \"mask\" : 3", "mask"),
+        Arguments.of("\"format\" : 2", "\"format\" : 3", "format 3"),
+        Arguments.of("\"format\" : 2", "\"format\" : \"2\"", "format"),
+        Arguments.of("\"format\" : 2,", "", "format"),
+        Arguments.of("\"format\" : 2", "\"format\" : 2, \"mask\" : 3", "mask"),
         Arguments.of("\"int8\"", "\"int4\"", "int4"),
         Arguments.of("w8-per-row-a8-per-token", "w8a16", "w8a16"),
         Arguments.of("espalier_bert", "bert", "espalier"),
@@ -218,14 +329,15 @@ class QuantizerTest {
     assertTrue(e.getMessage().contains(message), e.getMessage());
   }
 
-  /** Overwrites element {@code at} of a tensor in the file. */
-  private static void patch(Path file, String tensor, int at, float value) throws IOException {
+  /** Changes bytes of a file, given them and where a tensor's begin. */
+  private static void patch(Path file, String tensor, BiConsumer<ByteBuffer, Integer> change)
+      throws IOException {
     ByteBuffer bytes = ByteBuffer.wrap(Files.readAllBytes(file)).order(ByteOrder.LITTLE_ENDIAN);
     int data = (int) bytes.getLong(0) + 8;
     String header = new String(bytes.array(), 8, data - 8, StandardCharsets.UTF_8);
     String offsets = header.substring(header.indexOf("\"" + tensor + "\":"));
     int begin = Integer.parseInt(offsets.replaceFirst("(?s).*?data_offsets\":\\[(\\d+),.*", "$1"));
-    bytes.putFloat(data + begin + 4 * at, value);
+    change.accept(bytes, data + begin);
     Files.write(file, bytes.array());
   }
 
@@ -233,7 +345,8 @@ class QuantizerTest {
   @ValueSource(floats = {0, -1, Float.NaN, Float.POSITIVE_INFINITY, -0f})
   void scalesThatAreNotPositiveAreRefused(float scale) throws IOException {
     Path directory = quantized("");
-    patch(directory.resolve("model.safetensors"), WEIGHT + "_scale", 3, scale);
+    Path file = directory.resolve("model.safetensors");
+    patch(file, WEIGHT + "_scale", (bytes, at) -> bytes.putFloat(at + 4 * 3, scale));
     EspalierException e =
         assertThrows(ModelFormatException.class, () -> Models.open(directory.toString()));
     assertTrue(e.getMessage().contains(WEIGHT + "_scale"), e.getMessage());
@@ -241,11 +354,14 @@ class QuantizerTest {
 
   static Stream<Arguments> headers() {
     String scale = "\"" + WEIGHT + "_scale\":{\"dtype\":\"F32\",\"shape\":[20]";
+    String block = "\"" + WEIGHT + "_block\":{\"dtype\":\"I8\",\"shape\":[1]";
     String codes = "\"" + WEIGHT + "\":{\"dtype\":\"I8\",\"shape\":[20,12]";
     return Stream.of(
         Arguments.of(scale, scale.replace("[20]", "[20,1]"), ModelFormatException.class, "[20, 1]"),
         Arguments.of(scale, scale.replace("F32", "I32"), ModelFormatException.class, "I32"),
         Arguments.of(scale, scale.replace("_scale", "_scala"), ModelFormatException.class, "no "),
+        Arguments.of(block, block.replace("[1]", "[]"), ModelFormatException.class, "[1]"),
+        Arguments.of(block, block.replace("I8", "BOOL"), ModelFormatException.class, "BOOL"),
         Arguments.of(codes, codes.replace("I8", "U8"), ModelFormatException.class, "U8"),
         Arguments.of(
             codes, codes.replace("[20,12]", "[12,20]"), ModelFormatException.class, "[12, 20]"),

@@ -1,6 +1,7 @@
 package dev.espalier.parity;
 
 import dev.espalier.tensor.Int8;
+import java.util.Arrays;
 
 /**
  * The bound of an int8 layer against the fp32 layer it was quantized from, for the same fp32 input.
@@ -13,15 +14,70 @@ import dev.espalier.tensor.Int8;
  * </pre>
  *
  * plus three roundings of the dequantization, relative to what it adds up, and half an ulp of the
- * reference.
+ * reference. Where the input is rotated, x and w are the rotated rows as fp32 has them. Their own
+ * errors, from as many additions in a row as a block of B has butterflies, add
+ *
+ * <pre>
+ * sum_k (|x_k| dw_k + |w_k| dx_k + dx_k dw_k),   dx = gamma(log2 B) sum over the block of |x|,   dw likewise / B
+ * </pre>
  */
 final class Int8Bounds {
   private static final double HALF_STEP = 0.5 + 0x1p-16;
 
   private Int8Bounds() {}
 
-  /** Shapes as in {@link LinearBounds#of}. */
-  static double[] of(float[] x, int rows, float[] w, float[] bias, int n, int k, float[] y) {
+  /**
+   * Shapes as in {@link LinearBounds#of}.
+   *
+   * @param block of the rotated input, 1 if it is not
+   */
+  static double[] of(
+      int block, float[] x, int rows, float[] w, float[] bias, int n, int k, float[] y) {
+    float[] rotatedX = x.clone();
+    float[] rotatedW = w.clone();
+    for (int t = 0; t < rows; t++) {
+      Int8.rotate(rotatedX, t * k, k, block);
+    }
+    for (int o = 0; o < n; o++) {
+      Int8.rotateWeight(rotatedW, o * k, k, block);
+    }
+    double[] bound = quantized(rotatedX, rows, rotatedW, bias, n, k, y);
+    if (block > 1) {
+      double[] errorX = rotationErrors(x, k, block, false);
+      double[] errorW = rotationErrors(w, k, block, true);
+      for (int i = 0; i < bound.length; i++) {
+        int t = i / n * k;
+        int o = i % n * k;
+        for (int c = 0; c < k; c++) {
+          bound[i] +=
+              (Math.abs(rotatedX[t + c]) + errorX[t + c]) * errorW[o + c]
+                  + Math.abs(rotatedW[o + c]) * errorX[t + c];
+        }
+      }
+    }
+    return bound;
+  }
+
+  /** Largest error of each element of rows of k that were rotated, as a weight is or not. */
+  private static double[] rotationErrors(float[] a, int k, int block, boolean weight) {
+    double[] errors = new double[a.length];
+    for (int first = 0; first < a.length; ) {
+      int size = Math.min(block, Integer.highestOneBit(k - first % k));
+      double sum = 0;
+      for (int i = first; i < first + size; i++) {
+        sum += Math.abs(a[i]);
+      }
+      int roundings = Integer.numberOfTrailingZeros(size);
+      double gamma = roundings * Rounding.HALF_ULP / (1 - roundings * Rounding.HALF_ULP);
+      double error = gamma * sum / (weight ? size : 1) + Rounding.TINY;
+      Arrays.fill(errors, first, first + size, error);
+      first += size;
+    }
+    return errors;
+  }
+
+  private static double[] quantized(
+      float[] x, int rows, float[] w, float[] bias, int n, int k, float[] y) {
     double[] sumX = sums(x, rows, k);
     double[] sumW = sums(w, n, k);
     double[] stepX = steps(x, rows, k);

@@ -115,7 +115,8 @@ final class OpCaseRun {
     for (int o = 0; o < n; o++) {
       scales[o] = (float) (random.scale() * 0.01);
     }
-    CodeSource source = CodeSource.of("random", codes, scales, n, k);
+    CodeSource source =
+        CodeSource.of("random", codes, scales, n, k).withInputBlock(random.inputBlock());
     return backend.int8Linear(n, k, source, random.vector(n, 0, random.scale()));
   }
 
@@ -168,7 +169,12 @@ final class OpCaseRun {
     int tokens = random.size(1, random.onceIn(6) ? 512 : 120);
     try (Heads heads = backend.heads(random.heads())) {
       PackedBatch batch = random.batch(tokens, 1, 1);
-      ops.attention(scores(tokens, heads), batch, heads);
+      int layer = 0;
+      if (random.onceIn(2)) {
+        batch = random.masked(batch, 3, heads.layout().indexBound());
+        layer = random.between(0, 2);
+      }
+      ops.attention(scores(tokens, heads), batch, heads, layer);
     }
   }
 

@@ -42,7 +42,10 @@ public final class ParityBackend implements Backend {
   private final JavaBackend reference = new JavaBackend();
   private final Backend tested;
   private final Consumer<OpCheck> checks;
-  private final boolean quantizing;
+
+  /** The input block of the int8 form of each fp32 layer; 0 for no such form. */
+  private final int quantizing;
+
   private String where = "";
 
   /**
@@ -50,10 +53,10 @@ public final class ParityBackend implements Backend {
    * @param checks takes the outcome of every op, in order
    */
   public ParityBackend(Backend tested, Consumer<OpCheck> checks) {
-    this(tested, checks, false);
+    this(tested, checks, 0);
   }
 
-  private ParityBackend(Backend tested, Consumer<OpCheck> checks, boolean quantizing) {
+  private ParityBackend(Backend tested, Consumer<OpCheck> checks, int quantizing) {
     this.tested = tested;
     this.checks = checks;
     this.quantizing = quantizing;
@@ -63,9 +66,11 @@ public final class ParityBackend implements Backend {
    * As the constructor; every fp32 linear layer is also quantized to int8 and, fed the reference's
    * input, must give the reference's output within the bound that follows from its quantization
    * step.
+   *
+   * @param inputBlock of the int8 layers ({@link Int8#rotate})
    */
-  public static ParityBackend quantizing(Backend tested, Consumer<OpCheck> checks) {
-    return new ParityBackend(tested, checks, true);
+  public static ParityBackend quantizing(Backend tested, int inputBlock, Consumer<OpCheck> checks) {
+    return new ParityBackend(tested, checks, inputBlock);
   }
 
   /** Names what is computed from now on, for the messages. */
@@ -98,17 +103,23 @@ public final class ParityBackend implements Backend {
         tested.linear(outputs, inputs, rows, bias),
         values,
         bias.clone(),
-        quantizing
-            ? Optional.of(tested.int8Linear(outputs, inputs, quantized(values, inputs), bias))
+        quantizing > 0
+            ? Optional.of(
+                tested.int8Linear(outputs, inputs, quantized(values, inputs, quantizing), bias))
             : Optional.empty());
   }
 
-  private static CodeSource quantized(float[] values, int columns) {
-    return (first, count, codes, scales) -> {
-      for (int r = 0; r < count; r++) {
-        scales[r] = Int8.quantizeWeight(values, (first + r) * columns, columns, codes, r * columns);
-      }
-    };
+  private static CodeSource quantized(float[] values, int columns, int inputBlock) {
+    float[] row = new float[columns];
+    CodeSource rows =
+        (first, count, codes, scales) -> {
+          for (int r = 0; r < count; r++) {
+            System.arraycopy(values, (first + r) * columns, row, 0, columns);
+            Int8.rotateWeight(row, 0, columns, inputBlock);
+            scales[r] = Int8.quantizeWeight(row, 0, columns, codes, r * columns);
+          }
+        };
+    return rows.withInputBlock(inputBlock);
   }
 
   @Override
@@ -255,7 +266,8 @@ public final class ParityBackend implements Backend {
         shape(x) + " to " + p.outputs() + ", against fp32",
         expected,
         actual,
-        Int8Bounds.of(in, x.rows(), p.weight(), p.bias(), p.outputs(), p.inputs(), expected));
+        Int8Bounds.of(
+            quantizing, in, x.rows(), p.weight(), p.bias(), p.outputs(), p.inputs(), expected));
   }
 
   /** Integer sums are exact and so is each rounding after them: nothing may differ. */
@@ -321,20 +333,25 @@ public final class ParityBackend implements Backend {
   }
 
   @Override
-  public void attention(Tensor qkv, PackedBatch batch, Heads heads, Tensor context) {
+  public void attention(Tensor qkv, PackedBatch batch, Heads heads, int layer, Tensor context) {
     PairedHeads h = (PairedHeads) heads;
     float[] in = values(qkv);
-    reference.attention(qkv, batch, h.reference(), context);
+    reference.attention(qkv, batch, h.reference(), layer, context);
     float[] expected = values(context);
     float[] actual =
         OpRunner.run(
-            tested, ops -> ops.toArray(ops.attention(input(ops, in, qkv), batch, h.tested())));
+            tested,
+            ops -> ops.toArray(ops.attention(input(ops, in, qkv), batch, h.tested(), layer)));
     report(
         OpKind.ATTENTION,
-        shape(qkv) + " in " + batch.sequences() + " sequences",
+        shape(qkv)
+            + " in "
+            + batch.sequences()
+            + (batch.isMasked() ? " sequences with head masks" : " sequences"),
         expected,
         actual,
-        AttentionBounds.context(rounding(OpKind.ATTENTION), in, batch, h.layout(), expected));
+        AttentionBounds.context(
+            rounding(OpKind.ATTENTION), in, batch, h.layout(), layer, expected));
   }
 
   @Override
@@ -450,8 +467,8 @@ public final class ParityBackend implements Backend {
   }
 
   @Override
-  public QuantizedRows quantize(Tensor x) {
-    return reference.quantize(x);
+  public QuantizedRows quantize(Tensor x, int inputBlock) {
+    return reference.quantize(x, inputBlock);
   }
 
   @Override

@@ -1,6 +1,7 @@
 package dev.espalier.parity;
 
 import dev.espalier.tensor.HeadLayout;
+import dev.espalier.tensor.HeadMask;
 import dev.espalier.tensor.PackedBatch;
 import java.util.ArrayList;
 import java.util.List;
@@ -25,6 +26,11 @@ final class RandomValues {
   /** A number from {@code least} to {@code most}, all alike. */
   int between(int least, int most) {
     return random.nextInt(least, most + 1);
+  }
+
+  /** Of an int8 layer: in half of the cases its input is not rotated. */
+  int inputBlock() {
+    return onceIn(2) ? 1 : 1 << between(1, 5);
   }
 
   /** True once in {@code n} times. */
@@ -93,6 +99,21 @@ final class RandomValues {
       }
       builder.add(ids, kinds, 0, length);
       left -= length;
+    }
+    return builder.build();
+  }
+
+  /** The same tokens, most sequences with a head mask: half the factors 0, others 1 or any. */
+  PackedBatch masked(PackedBatch batch, int layers, int heads) {
+    PackedBatch.Builder builder = new PackedBatch.Builder();
+    int[] ids = batch.ids();
+    for (int b = 0; b < batch.sequences(); b++) {
+      float[] factors = new float[layers * heads];
+      for (int i = 0; i < factors.length; i++) {
+        factors[i] = onceIn(2) ? 0 : onceIn(2) ? 1 : gaussian(1);
+      }
+      HeadMask mask = onceIn(4) ? null : HeadMask.of(layers, heads, factors);
+      builder.add(ids, null, batch.offset(b), batch.offset(b + 1), mask);
     }
     return builder.build();
   }

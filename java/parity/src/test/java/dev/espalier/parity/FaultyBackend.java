@@ -83,8 +83,8 @@ final class FaultyBackend implements Backend {
   }
 
   @Override
-  public QuantizedRows quantize(Tensor x) {
-    return sound.quantize(x);
+  public QuantizedRows quantize(Tensor x, int inputBlock) {
+    return sound.quantize(x, inputBlock);
   }
 
   @Override
@@ -144,8 +144,8 @@ final class FaultyBackend implements Backend {
   }
 
   @Override
-  public void attention(Tensor qkv, PackedBatch batch, Heads heads, Tensor context) {
-    sound.attention(qkv, batch, heads, context);
+  public void attention(Tensor qkv, PackedBatch batch, Heads heads, int layer, Tensor context) {
+    sound.attention(qkv, batch, heads, layer, context);
     spoil(OpKind.ATTENTION, context);
   }
 

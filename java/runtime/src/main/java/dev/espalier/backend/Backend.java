@@ -36,9 +36,9 @@ public interface Backend extends AutoCloseable {
 
   /**
    * Packs a linear layer in int8 ({@link dev.espalier.tensor.Int8}): codes [outputs, inputs] by
-   * rows with a scale and perhaps a zero point each, bias [outputs]. Its activations are quantized
-   * token by token when it runs, which throws {@link dev.espalier.InvalidInputException} if one is
-   * not finite.
+   * rows with a scale and perhaps a zero point each, bias [outputs]. Its activations are rotated,
+   * if the source says so, and quantized token by token when it runs, which throws {@link
+   * dev.espalier.InvalidInputException} if one is not finite.
    */
   Linear int8Linear(int outputs, int inputs, CodeSource weight, float[] bias);
 
@@ -89,10 +89,13 @@ public interface Backend extends AutoCloseable {
   void addLayerNorm(Tensor x, Tensor r, LayerNorm norm, Tensor y);
 
   /**
-   * {@code context = softmax(q k^T scale) v} for each sequence and head; qkv and context as {@link
-   * HeadLayout} says.
+   * {@code context = factor softmax(q k^T scale) v} for each sequence and head; qkv and context as
+   * {@link HeadLayout} says. The factor is {@link PackedBatch#headFactor}; where it is 0 nothing is
+   * computed, the head's columns of qkv are not looked at, and its context is 0.
+   *
+   * @param layer whose factors are meant
    */
-  void attention(Tensor qkv, PackedBatch batch, Heads heads, Tensor context);
+  void attention(Tensor qkv, PackedBatch batch, Heads heads, int layer, Tensor context);
 
   /**
    * Every sequence's rows to one: y [B, columns]; divided by its L2 norm (at least 1e-12) if asked.
@@ -110,9 +113,10 @@ public interface Backend extends AutoCloseable {
   /**
    * The codes and scales of x's rows as an int8 layer sees them, for diagnosis.
    *
+   * @param inputBlock the layer's ({@link CodeSource#inputBlock})
    * @throws dev.espalier.InvalidInputException if a value is not finite
    */
-  QuantizedRows quantize(Tensor x);
+  QuantizedRows quantize(Tensor x, int inputBlock);
 
   /**
    * The int32 accumulators [rows, outputs] of an int8 layer for activation codes [rows, inputs],

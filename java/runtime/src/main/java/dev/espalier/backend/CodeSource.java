@@ -22,21 +22,48 @@ public interface CodeSource {
     return null;
   }
 
+  /**
+   * How many channels of the input are rotated together before they are quantized ({@link
+   * dev.espalier.tensor.Int8#rotate}), a power of two up to {@link dev.espalier.tensor.Int8#BLOCK}:
+   * the codes are those of the weight rotated likewise. 1 where the input stays as it is.
+   */
+  default int inputBlock() {
+    return 1;
+  }
+
+  /** This source with another {@link #inputBlock}. */
+  default CodeSource withInputBlock(int block) {
+    return delegate(this, this::read, block);
+  }
+
   /** This source, its scales checked as they come. */
   default CodeSource checked(String name) {
-    CodeSource source = this;
+    return delegate(
+        this,
+        (first, count, codes, scales) -> {
+          read(first, count, codes, scales);
+          for (int r = 0; r < count; r++) {
+            requireScale(name, first + r, scales[r]);
+          }
+        },
+        inputBlock());
+  }
+
+  private static CodeSource delegate(CodeSource source, CodeSource rows, int inputBlock) {
     return new CodeSource() {
       @Override
       public void read(int first, int count, byte[] codes, float[] scales) {
-        source.read(first, count, codes, scales);
-        for (int r = 0; r < count; r++) {
-          requireScale(name, first + r, scales[r]);
-        }
+        rows.read(first, count, codes, scales);
       }
 
       @Override
       public int[] zeroPoints() {
         return source.zeroPoints();
+      }
+
+      @Override
+      public int inputBlock() {
+        return inputBlock;
       }
     };
   }

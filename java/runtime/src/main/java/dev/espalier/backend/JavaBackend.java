@@ -17,6 +17,7 @@ import dev.espalier.tensor.Linear;
 import dev.espalier.tensor.PackedBatch;
 import dev.espalier.tensor.QuantizedRows;
 import dev.espalier.tensor.Tensor;
+import java.util.Arrays;
 
 /**
  * The reference: plain Java, fp32 tensors, double accumulators, one thread, no tricks. Every other
@@ -51,7 +52,8 @@ public final class JavaBackend implements Backend {
     float[] scales = new float[outputs];
     weight.read(0, outputs, codes, scales);
     int[] zeroPoints = weight.zeroPoints() == null ? new int[outputs] : weight.zeroPoints().clone();
-    return new Int8Dense(outputs, inputs, codes, scales, zeroPoints, bias.clone());
+    return new Int8Dense(
+        outputs, inputs, codes, scales, zeroPoints, weight.inputBlock(), bias.clone());
   }
 
   /**
@@ -164,8 +166,8 @@ public final class JavaBackend implements Backend {
     }
   }
 
-  private static void int8Linear(Tensor x, Int8Dense d, Tensor y) {
-    QuantizedRows q = quantized(x);
+  private void int8Linear(Tensor x, Int8Dense d, Tensor y) {
+    QuantizedRows q = quantize(x, d.inputBlock());
     int[] sums = int8Sums(q.codes(), x.rows(), d);
     float[] out = values(y);
     for (int i = 0; i < sums.length; i++) {
@@ -174,11 +176,14 @@ public final class JavaBackend implements Backend {
     }
   }
 
-  private static QuantizedRows quantized(Tensor x) {
+  @Override
+  public QuantizedRows quantize(Tensor x, int inputBlock) {
     int k = x.columns();
+    float[] rows = values(x).clone();
     QuantizedRows q = new QuantizedRows(new byte[x.rows() * k], new float[x.rows()]);
     for (int t = 0; t < x.rows(); t++) {
-      q.scales()[t] = Int8.quantize(values(x), t * k, k, q.codes(), t * k);
+      Int8.rotate(rows, t * k, k, inputBlock);
+      q.scales()[t] = Int8.quantize(rows, t * k, k, q.codes(), t * k);
       if (Float.isNaN(q.scales()[t])) {
         throw new InvalidInputException("row " + t + " of x has a value that is not finite");
       }
@@ -199,11 +204,6 @@ public final class JavaBackend implements Backend {
       }
     }
     return sums;
-  }
-
-  @Override
-  public QuantizedRows quantize(Tensor x) {
-    return quantized(x);
   }
 
   @Override
@@ -271,7 +271,7 @@ public final class JavaBackend implements Backend {
   }
 
   @Override
-  public void attention(Tensor qkv, PackedBatch batch, Heads heads, Tensor context) {
+  public void attention(Tensor qkv, PackedBatch batch, Heads heads, int layer, Tensor context) {
     HeadLayout layout = heads.layout();
     float[] in = values(qkv);
     float[] out = values(context);
@@ -284,14 +284,20 @@ public final class JavaBackend implements Backend {
       int q = 0;
       int v = 0;
       for (HeadLayout.Head head : layout.heads()) {
+        float factor = batch.headFactor(b, layer, head.index());
         for (int i = 0; i < length; i++) {
+          int at = (first + i) * contextPitch + v;
+          if (factor == 0) {
+            Arrays.fill(out, at, at + head.vWidth(), 0);
+            continue;
+          }
           probabilities(in, pitch, first, length, i, q, layout.qkColumns() + q, head, p);
           for (int c = 0; c < head.vWidth(); c++) {
             double sum = 0;
             for (int j = 0; j < length; j++) {
               sum += p[j] * in[(first + j) * pitch + 2 * layout.qkColumns() + v + c];
             }
-            out[(first + i) * contextPitch + v + c] = (float) sum;
+            out[at + c] = (float) (sum * factor);
           }
         }
         q += head.qkWidth();

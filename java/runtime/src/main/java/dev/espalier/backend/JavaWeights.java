@@ -29,7 +29,13 @@ final class JavaWeights {
 
   /** codes [outputs, inputs]; scales, zeroPoints and bias [outputs]. */
   record Int8Dense(
-      int outputs, int inputs, byte[] codes, float[] scales, int[] zeroPoints, float[] bias)
+      int outputs,
+      int inputs,
+      byte[] codes,
+      float[] scales,
+      int[] zeroPoints,
+      int inputBlock,
+      float[] bias)
       implements Linear {
     @Override
     public DType dtype() {

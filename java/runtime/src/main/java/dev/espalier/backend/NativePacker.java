@@ -57,6 +57,7 @@ final class NativePacker {
       if (zeroPoints != null) {
         NativeMemory.write(zeroPointsAt, zeroPoints, 0, outputs);
       }
+      check(Espalier.esp_weight_set_input_block(w.handle().address(), weight.inputBlock()));
       copyCodes(
           weight,
           outputs,

@@ -60,7 +60,7 @@ final class PlanningBackend implements Backend {
   }
 
   @Override
-  public void attention(Tensor qkv, PackedBatch batch, Heads heads, Tensor context) {
+  public void attention(Tensor qkv, PackedBatch batch, Heads heads, int layer, Tensor context) {
     recorder.op(qkv, context);
   }
 
@@ -76,7 +76,7 @@ final class PlanningBackend implements Backend {
   }
 
   @Override
-  public QuantizedRows quantize(Tensor x) {
+  public QuantizedRows quantize(Tensor x, int inputBlock) {
     recorder.op(x);
     return new QuantizedRows(new byte[0], new float[0]);
   }

@@ -24,7 +24,7 @@ import org.bytedeco.javacpp.annotation.Platform;
 @NoException
 public final class Espalier {
   /** {@code ESP_ABI_VERSION} of the header that this class was written from. */
-  public static final int ABI_VERSION = 3;
+  public static final int ABI_VERSION = 4;
 
   // esp_status
   public static final int ESP_OK = 0;
@@ -173,6 +173,8 @@ public final class Espalier {
       @Cast("const float*") long scales,
       @Cast("const int32_t*") long zero_points);
 
+  public static native int esp_weight_set_input_block(@Cast("esp_weight*") long weight, int block);
+
   public static native int esp_weight_set_bias(
       @Cast("esp_weight*") long weight, int first, int count, @Cast("const float*") long values);
 
@@ -181,6 +183,7 @@ public final class Espalier {
   public static native int esp_heads_create(
       @Cast("esp_backend*") long backend,
       int count,
+      @Cast("const int32_t*") long index,
       @Cast("const int32_t*") long qk_width,
       @Cast("const int32_t*") long v_width,
       @Cast("const float*") long scale,
@@ -224,6 +227,7 @@ public final class Espalier {
       long x_pitch,
       long rows,
       long columns,
+      int inputBlock,
       @Cast("int8_t*") long codes,
       @Cast("float*") long scales);
 
@@ -278,6 +282,8 @@ public final class Espalier {
       @Cast("const int32_t*") long offsets,
       @Cast("const uint8_t*") long key_mask,
       @Cast("const esp_heads*") long heads,
+      @Cast("const float*") long head_mask,
+      long head_mask_pitch,
       @Cast("void*") long context,
       long context_pitch);
 

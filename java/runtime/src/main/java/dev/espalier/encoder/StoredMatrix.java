@@ -1,5 +1,6 @@
 package dev.espalier.encoder;
 
+import dev.espalier.ModelFormatException;
 import dev.espalier.backend.CodeSource;
 import dev.espalier.backend.RowSource;
 import dev.espalier.format.Checkpoint;
@@ -49,7 +50,10 @@ public final class StoredMatrix {
     return names.stream().allMatch(n -> EncoderTensors.isInt8(weights, n));
   }
 
-  /** Its rows in fp32; int8 codes become {@code (code - zero point) * scale}, rounded once. */
+  /**
+   * Its rows in fp32; int8 codes become {@code (code - zero point) * scale}, rounded once, and
+   * where the input is rotated the rows are rotated back.
+   */
   public RowSource values() {
     return (first, count, target) ->
         eachPart(
@@ -65,10 +69,20 @@ public final class StoredMatrix {
   }
 
   /**
-   * Its rows in int8: stored codes as they are, fp32 rows each quantized when it is read ({@link
-   * Int8}).
+   * Its rows in int8: stored codes as they are, fp32 rows each rotated in blocks of {@link
+   * #inputBlock} and quantized when it is read ({@link Int8}).
+   *
+   * @throws ModelFormatException if two parts are stored with differently rotated inputs
    */
   public CodeSource codes() {
+    return codes(inputBlock());
+  }
+
+  /**
+   * As {@link #codes()}, fp32 rows rotated in blocks of {@code block}. Parts that are stored in
+   * int8 must have that block.
+   */
+  public CodeSource codes(int block) {
     int[] zeroPoints = zeroPoints();
     CodeSource rows =
         new CodeSource() {
@@ -83,7 +97,7 @@ public final class StoredMatrix {
                     weights.readCodes(name, (long) from * columns, codes, at * columns, n);
                     weights.read(EncoderTensors.scale(name), from, scales, at, rows);
                   } else {
-                    quantize(name, from, rows, codes, scales, at);
+                    quantize(name, from, rows, block, codes, scales, at);
                   }
                 });
           }
@@ -92,8 +106,55 @@ public final class StoredMatrix {
           public int[] zeroPoints() {
             return zeroPoints;
           }
+
+          @Override
+          public int inputBlock() {
+            return block;
+          }
         };
     return rows.checked(String.join(", ", names));
+  }
+
+  /**
+   * How many channels of its input int8 codes have rotated together: as the parts that are stored
+   * in int8 have it, else as quantization does it ({@link EncoderTensors#isInputRotated}).
+   *
+   * @throws ModelFormatException if two parts are stored differently
+   */
+  public int inputBlock() {
+    String first = null;
+    for (String name : names) {
+      if (!EncoderTensors.isInt8(weights, name)) {
+        continue;
+      }
+      if (first != null && inputBlock(name) != inputBlock(first)) {
+        throw new ModelFormatException(
+            weights.info(name).source()
+                + ": "
+                + first
+                + " has an input block of "
+                + inputBlock(first)
+                + " and "
+                + name
+                + " one of "
+                + inputBlock(name)
+                + "; they share their input, so the blocks must be equal");
+      }
+      first = name;
+    }
+    if (first != null) {
+      return inputBlock(first);
+    }
+    return EncoderTensors.isInputRotated(names.get(0)) ? Int8.BLOCK : 1;
+  }
+
+  /** That of a part that is stored in int8. */
+  private int inputBlock(String name) {
+    byte[] block = {1};
+    if (weights.contains(EncoderTensors.inputBlock(name))) {
+      weights.readCodes(EncoderTensors.inputBlock(name), 0, block, 0, 1);
+    }
+    return block[0];
   }
 
   private int[] zeroPoints() {
@@ -125,9 +186,14 @@ public final class StoredMatrix {
     for (int i = 0; i < codes.length; i++) {
       target[at + i] = (codes[i] - zeroPoints[i / columns]) * scales[i / columns];
     }
+    int block = inputBlock(name);
+    for (int r = 0; r < count; r++) {
+      Int8.rotate(target, at + r * columns, columns, block);
+    }
   }
 
-  private void quantize(String name, int first, int count, byte[] codes, float[] scales, int at) {
+  private void quantize(
+      String name, int first, int count, int block, byte[] codes, float[] scales, int at) {
     int chunk = Math.max(1, CHUNK / columns);
     float[] values = new float[Math.min(chunk, count) * columns];
     for (int done = 0; done < count; done += chunk) {
@@ -135,6 +201,7 @@ public final class StoredMatrix {
       weights.read(name, (long) (first + done) * columns, values, 0, n * columns);
       for (int r = 0; r < n; r++) {
         int row = at + done + r;
+        Int8.rotateWeight(values, r * columns, columns, block);
         scales[row] = Int8.quantizeWeight(values, r * columns, columns, codes, row * columns);
       }
     }

@@ -26,9 +26,27 @@ public final class EncoderTensors {
     return weight + "_zero_point";
   }
 
-  /** Whether a tensor holds the scales or zero points of another one. */
+  /**
+   * How many channels of its input are rotated together ({@link dev.espalier.tensor.Int8#rotate}):
+   * [1], I8; absent where none are.
+   */
+  public static String inputBlock(String weight) {
+    return weight + "_block";
+  }
+
+  /** Whether a tensor holds the scales, zero points or input block of another one. */
   public static boolean belongsToCodes(String name) {
-    return name.endsWith(".weight_scale") || name.endsWith(".weight_zero_point");
+    return name.endsWith(".weight_scale")
+        || name.endsWith(".weight_zero_point")
+        || name.endsWith(".weight_block");
+  }
+
+  /**
+   * Whether quantization rotates the input of this matrix: that of query, key, value, intermediate
+   * and output, where single channels lie far above the others (docs/results/int8-accuracy.md).
+   */
+  public static boolean isInputRotated(String weight) {
+    return weight.startsWith("encoder.layer.") && !weight.endsWith("attention.output.dense.weight");
   }
 
   /** Whether a matrix is stored in int8: an element is {@code (code - zero point) * scale}. */
@@ -43,7 +61,8 @@ public final class EncoderTensors {
 
   /**
    * What every encoder of this configuration has, in the order of its forward pass; the pooler is
-   * not among it.
+   * not among it, nor are tensors without elements, which layers without heads or without a
+   * feed-forward part would have.
    */
   public static Map<String, List<Integer>> required(ModelConfig config) {
     Map<String, List<Integer>> shapes = new LinkedHashMap<>();
@@ -54,14 +73,14 @@ public final class EncoderTensors {
     norm(shapes, EMBEDDING_NORM, hidden);
     for (int i = 0; i < config.layers(); i++) {
       String layer = layer(i);
-      int attention = config.headsLeft(i) * config.headSize();
-      linear(shapes, layer + ".attention.self.query", attention, hidden);
-      linear(shapes, layer + ".attention.self.key", attention, hidden);
-      linear(shapes, layer + ".attention.self.value", attention, hidden);
-      linear(shapes, layer + ".attention.output.dense", hidden, attention);
+      LayerShape shape = config.shape(i);
+      linear(shapes, layer + ".attention.self.query", shape.heads().qkColumns(), hidden);
+      linear(shapes, layer + ".attention.self.key", shape.heads().qkColumns(), hidden);
+      linear(shapes, layer + ".attention.self.value", shape.heads().vColumns(), hidden);
+      linear(shapes, layer + ".attention.output.dense", hidden, shape.heads().vColumns());
       norm(shapes, layer + ".attention.output.LayerNorm", hidden);
-      linear(shapes, layer + ".intermediate.dense", config.intermediateSize(), hidden);
-      linear(shapes, layer + ".output.dense", hidden, config.intermediateSize());
+      linear(shapes, layer + ".intermediate.dense", shape.intermediateSize(), hidden);
+      linear(shapes, layer + ".output.dense", hidden, shape.intermediateSize());
       norm(shapes, layer + ".output.LayerNorm", hidden);
     }
     return shapes;
@@ -75,8 +94,12 @@ public final class EncoderTensors {
   }
 
   private static void linear(Map<String, List<Integer>> shapes, String name, int out, int in) {
-    shapes.put(name + ".weight", List.of(out, in));
-    shapes.put(name + ".bias", List.of(out));
+    if (out > 0 && in > 0) {
+      shapes.put(name + ".weight", List.of(out, in));
+    }
+    if (out > 0) {
+      shapes.put(name + ".bias", List.of(out));
+    }
   }
 
   private static void norm(Map<String, List<Integer>> shapes, String name, int width) {

@@ -5,19 +5,20 @@ import dev.espalier.UnsupportedModelException;
 import dev.espalier.format.Checkpoint;
 import dev.espalier.format.TensorInfo;
 import dev.espalier.tensor.DType;
+import dev.espalier.tensor.Int8;
 import java.util.ArrayList;
 import java.util.List;
 
 /**
  * Checks what belongs to a matrix that is stored in int8: a positive scale a row and, perhaps, a
- * zero point a row.
+ * zero point a row and the block of its rotated input.
  */
 final class Int8Check {
   private Int8Check() {}
 
   /**
    * @param weight the matrix's name
-   * @return the names of its scales and zero points
+   * @return the names of its scales, zero points and input block
    */
   static List<String> check(Checkpoint weights, String weight, int rows) {
     List<String> names = new ArrayList<>();
@@ -30,22 +31,29 @@ final class Int8Check {
               + " is I8, but there is no "
               + scale);
     }
-    checkInfo(weights.info(scale), DType.F32, rows, weight);
+    String each = ", one for each row of " + weight;
+    checkInfo(weights.info(scale), DType.F32, rows, each);
     checkScales(weights, scale, rows);
     names.add(scale);
     String zeroPoint = EncoderTensors.zeroPoint(weight);
     if (weights.contains(zeroPoint)) {
-      checkInfo(weights.info(zeroPoint), DType.I8, rows, weight);
+      checkInfo(weights.info(zeroPoint), DType.I8, rows, each);
       if (weight.equals(EncoderTensors.WORD_EMBEDDINGS)) {
         checkAllEqual(weights, zeroPoint, rows);
       }
       names.add(zeroPoint);
     }
+    String block = EncoderTensors.inputBlock(weight);
+    if (weights.contains(block) && !weight.startsWith("embeddings.")) {
+      checkInfo(weights.info(block), DType.I8, 1, ", what is rotated before " + weight);
+      checkBlock(weights, block);
+      names.add(block);
+    }
     return names;
   }
 
-  private static void checkInfo(TensorInfo info, DType dtype, int rows, String weight) {
-    if (info.dtype() != dtype || !info.shape().equals(List.of(rows))) {
+  private static void checkInfo(TensorInfo info, DType dtype, int length, String meaning) {
+    if (info.dtype() != dtype || !info.shape().equals(List.of(length))) {
       throw new ModelFormatException(
           where(info)
               + info.dtype()
@@ -54,9 +62,9 @@ final class Int8Check {
               + ", expected "
               + dtype
               + " of shape ["
-              + rows
-              + "], one for each row of "
-              + weight);
+              + length
+              + "]"
+              + meaning);
     }
   }
 
@@ -73,6 +81,19 @@ final class Int8Check {
                 + scales[r]
                 + ", scales must be positive and finite (an all-zero row has scale 1)");
       }
+    }
+  }
+
+  private static void checkBlock(Checkpoint weights, String name) {
+    byte[] block = new byte[1];
+    weights.readCodes(name, 0, block, 0, 1);
+    if (block[0] < 1 || block[0] > Int8.BLOCK || Integer.bitCount(block[0]) != 1) {
+      throw new ModelFormatException(
+          where(weights.info(name))
+              + "is "
+              + block[0]
+              + ", expected a power of two from 1 to "
+              + Int8.BLOCK);
     }
   }
 

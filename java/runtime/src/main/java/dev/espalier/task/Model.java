@@ -15,6 +15,7 @@ import dev.espalier.model.ModelSource;
 import dev.espalier.model.Models;
 import dev.espalier.model.Task;
 import dev.espalier.tensor.DType;
+import dev.espalier.tensor.HeadMask;
 import dev.espalier.text.EncodedBatch;
 import dev.espalier.text.WordPieceTokenizer;
 import java.util.Arrays;
@@ -43,6 +44,9 @@ public final class Model implements AutoCloseable {
   private final Optional<EmbeddingSettings> embeddingSettings;
   private final Lease lease;
 
+  /** Whether this is a view that {@link #withHeadMask} made. */
+  private final boolean view;
+
   private Model(
       ModelSource source, Backend backend, Encoder encoder, PackedHead packed, int batchTokens) {
     this.name = source.name();
@@ -58,6 +62,23 @@ public final class Model implements AutoCloseable {
     this.tokenizer = source.tokenizer().map(WordPieceTokenizer::load);
     this.embeddingSettings = source.embedding();
     this.lease = new Lease("model " + name, this::free);
+    this.view = false;
+  }
+
+  private Model(Model resident, Encoder encoder) {
+    this.name = resident.name;
+    this.location = resident.location;
+    this.backend = resident.backend;
+    this.encoder = encoder;
+    this.head = resident.head;
+    this.headProblem = resident.headProblem;
+    this.batchTokens = resident.batchTokens;
+    this.lanes = resident.lanes;
+    this.passes = resident.passes.over(encoder);
+    this.tokenizer = resident.tokenizer;
+    this.embeddingSettings = resident.embeddingSettings;
+    this.lease = resident.lease;
+    this.view = true;
   }
 
   /** {@link #load(String, ModelOptions)} with {@link ModelOptions#DEFAULT}. */
@@ -102,6 +123,21 @@ public final class Model implements AutoCloseable {
       }
       backend.close();
       throw e;
+    }
+  }
+
+  /**
+   * This model under a head mask: the same weights in memory, so that many masks, one a task, share
+   * one model. Heads whose factor is 0 are not computed. The view lives as long as this model;
+   * closing the view does nothing.
+   *
+   * @param mask [layers, original heads]; replaces the mask that this model may have
+   * @throws dev.espalier.InvalidInputException if its shape differs from that
+   * @throws IllegalStateException if the model is closed
+   */
+  public Model withHeadMask(HeadMask mask) {
+    try (Lease.Use use = use()) {
+      return new Model(this, encoder.withHeadMask(mask));
     }
   }
 
@@ -232,10 +268,15 @@ public final class Model implements AutoCloseable {
     return lease.isClosed();
   }
 
-  /** Frees the model, after the calls that are under way. Does nothing the second time. */
+  /**
+   * Frees the model, after the calls that are under way. Does nothing the second time, and nothing
+   * on a view of another model.
+   */
   @Override
   public void close() {
-    lease.close();
+    if (!view) {
+      lease.close();
+    }
   }
 
   private void free() {

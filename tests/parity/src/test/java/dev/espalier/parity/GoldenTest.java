@@ -15,6 +15,7 @@ import dev.espalier.model.ModelSource;
 import dev.espalier.model.Models;
 import dev.espalier.tensor.DType;
 import dev.espalier.tensor.Heads;
+import dev.espalier.tensor.Int8;
 import dev.espalier.tensor.PackedBatch;
 import dev.espalier.tensor.Tensor;
 import java.nio.file.Path;
@@ -86,25 +87,29 @@ class GoldenTest {
     double[] worst = new double[1];
     int[] checks = new int[1];
     try (Backend backend = subject.open(2)) {
-      ParityBackend parity =
-          ParityBackend.quantizing(
-              backend,
-              c -> {
-                if (c.op() == OpKind.LINEAR_INT8) {
-                  checks[0]++;
-                  worst[0] = Math.max(worst[0], c.worst());
-                  c.violation().ifPresent(violations::add);
-                }
-              });
-      for (Path directory : Shared.goldens()) {
-        opByOp(directory, directory.getFileName().toString(), DType.F32, parity);
+      for (int block : new int[] {1, Int8.BLOCK}) {
+        ParityBackend parity =
+            ParityBackend.quantizing(
+                backend,
+                block,
+                c -> {
+                  if (c.op() == OpKind.LINEAR_INT8) {
+                    checks[0]++;
+                    worst[0] = Math.max(worst[0], c.worst());
+                    c.violation().ifPresent(violations::add);
+                  }
+                });
+        for (Path directory : Shared.goldens()) {
+          String name = directory.getFileName() + ", blocks of " + block;
+          opByOp(directory, name, DType.F32, parity);
+        }
       }
     }
     System.out.printf(
         "int8 linear layers inside the goldens on %-15s %5d layers, largest error / bound %.3f%n",
         subject, checks[0], worst[0]);
     assertEquals(List.of(), violations);
-    assertTrue(checks[0] >= 4 * Shared.goldens().size(), () -> "only " + checks[0] + " layers");
+    assertTrue(checks[0] >= 8 * Shared.goldens().size(), () -> "only " + checks[0] + " layers");
   }
 
   @ParameterizedTest

@@ -53,9 +53,11 @@ class Int8Test {
             x[i] *= tiny;
           }
         }
-        QuantizedRows expected = quantize(reference, x, rows, columns);
-        QuantizedRows actual = quantize(backend, x, rows, columns);
-        String where = subject + ", seed " + seed + ", [" + rows + ", " + columns + "]";
+        int block = random.inputBlock();
+        QuantizedRows expected = quantize(reference, x, rows, columns, block);
+        QuantizedRows actual = quantize(backend, x, rows, columns, block);
+        String where =
+            subject + ", seed " + seed + ", [" + rows + ", " + columns + "], rotated by " + block;
         assertArrayEquals(bits(expected.scales()), bits(actual.scales()), where);
         assertArrayEquals(expected.codes(), actual.codes(), where);
       }
@@ -99,9 +101,10 @@ class Int8Test {
     return codes;
   }
 
-  private static QuantizedRows quantize(Backend backend, float[] x, int rows, int columns) {
+  private static QuantizedRows quantize(
+      Backend backend, float[] x, int rows, int columns, int block) {
     QuantizedRows[] result = new QuantizedRows[1];
-    onTensor(backend, x, rows, columns, t -> result[0] = backend.quantize(t));
+    onTensor(backend, x, rows, columns, t -> result[0] = backend.quantize(t, block));
     return result[0];
   }
 
