@@ -218,6 +218,11 @@ public final class Model implements AutoCloseable {
     return end;
   }
 
+  /** Tokens of one forward pass where as many wait: no more than make it cheaper by the token. */
+  int efficientTokens() {
+    return Math.min(batchTokens, backend.efficientTokens());
+  }
+
   /** Threads that compute at any time. */
   int threads() {
     return backend.lanes();
