@@ -33,7 +33,7 @@
 extern "C" {
 #endif
 
-#define ESP_ABI_VERSION 4
+#define ESP_ABI_VERSION 5
 
 typedef int32_t esp_status;
 enum {
@@ -135,6 +135,14 @@ ESP_API void esp_backend_destroy(esp_backend* backend);
 // Objects made with one may be used with any. Destroyed with esp_backend_destroy, before the backend.
 ESP_API esp_status esp_lane_create(esp_backend* backend, esp_backend** out);
 
+// Gives the ops that follow on the lane a number, from 0 up to 2^30, by which esp_fault_tag names the one that failed
+// on the device.
+ESP_API esp_status esp_lane_tag(esp_backend* lane, int32_t tag);
+
+// The number of the op whose failure on the device esp_synchronize or esp_read last reported on the lane; -1 if none
+// was.
+ESP_API int32_t esp_fault_tag(esp_backend* lane);
+
 // Waits until everything that was started on the lane is done.
 ESP_API esp_status esp_synchronize(esp_backend* lane);
 
@@ -177,7 +185,7 @@ ESP_API esp_status esp_read_matrix(esp_backend* lane, const void* x, int64_t x_p
 // ESP_INVALID_ARGUMENT, the text naming the row, and y is void.
 
 // An empty linear layer with weight [n,k] and bias [n], both zeros at first. n, k >= 0: where all heads of a layer are
-// gone, k is 0 and every row of y is the bias. esp_feed_forward wants weights with n, k >= 1.
+// gone, k is 0 and every row of y is the bias.
 ESP_API esp_status esp_weight_create(esp_backend* backend, int32_t n, int32_t k, int32_t dtype, esp_weight** out);
 ESP_API void esp_weight_destroy(esp_weight* weight);
 
@@ -201,10 +209,10 @@ ESP_API esp_status esp_weight_set_bias(esp_weight* weight, int32_t first, int32_
 // Bytes that the packed weight and its bias occupy.
 ESP_API int64_t esp_weight_bytes(const esp_weight* weight);
 
-// Heads 0..count-1; head h has query and key width qk_width[h] >= 1, value width v_width[h] >= 1 and the softmax scale
-// scale[h]. They fix the columns of qkv: all queries side by side, then all keys, then all values, so that qkv has
-// 2*sum(qk_width) + sum(v_width) columns and the context has sum(v_width). count >= 0.
-ESP_API esp_status esp_heads_create(esp_backend* backend, int32_t count, const int32_t* qk_width,
+// Heads 0..count-1; head h is column index[h] of head masks, has query and key width qk_width[h] >= 1, value width
+// v_width[h] >= 1 and the softmax scale scale[h]. They fix the columns of qkv: all queries side by side, then all keys,
+// then all values, so that qkv has 2*sum(qk_width) + sum(v_width) columns and the context has sum(v_width). count >= 0.
+ESP_API esp_status esp_heads_create(esp_backend* backend, int32_t count, const int32_t* index, const int32_t* qk_width,
                                     const int32_t* v_width, const float* scale, esp_heads** out);
 ESP_API void esp_heads_destroy(esp_heads* heads);
 
@@ -239,7 +247,7 @@ ESP_API esp_status esp_activation(esp_backend* backend, int32_t activation, cons
                                   int64_t rows, int64_t columns, void* y, int64_t y_pitch);
 
 // y = linear(activation(linear(x, w_in)), w_out), by row blocks: [rows,intermediate] never exists as a whole.
-// Same bits as esp_linear, esp_activation, esp_linear.
+// Same bits as esp_linear, esp_activation, esp_linear. Without any intermediate columns y is w_out's bias.
 ESP_API esp_status esp_feed_forward(esp_backend* backend, const void* x, int64_t x_pitch, int64_t rows,
                                     const esp_weight* w_in, int32_t activation, const esp_weight* w_out, void* y,
                                     int64_t y_pitch);
@@ -249,12 +257,16 @@ ESP_API esp_status esp_add_layernorm(esp_backend* backend, const void* x, int64_
                                      int64_t r_pitch, int64_t rows, int64_t columns, const float* gamma,
                                      const float* beta, float eps, void* y, int64_t y_pitch);
 
-// For each sequence and head: context = softmax(q k^T * scale) v over the sequence's own keys.
+// For each sequence and head: context = factor * softmax(q k^T * scale) v over the sequence's own keys.
 // qkv [T, 2*sum(qk)+sum(v)]   offsets [sequences+1]   context [T, sum(v)]
 // key_mask [T] or null: a key whose byte is 0 is not attended to; a sequence whose keys are all masked gives zeros.
+// head_mask [sequences, more than the largest index] or null: head h of sequence b has the factor
+// head_mask[b, index[h]], 1 without a mask. Where it is 0 the head is not computed: its context is zeros, its queries,
+// keys and values are not read.
 ESP_API esp_status esp_attention(esp_backend* backend, const void* qkv, int64_t qkv_pitch, int64_t tokens,
                                  int64_t sequences, const int32_t* offsets, const uint8_t* key_mask,
-                                 const esp_heads* heads, void* context, int64_t context_pitch);
+                                 const esp_heads* heads, const float* head_mask, int64_t head_mask_pitch, void* context,
+                                 int64_t context_pitch);
 
 // The softmax itself, for one sequence of `length` tokens whose first row is qkv: p[h,i,j], [heads,length,length]
 // contiguous. For diagnosis: same arithmetic as esp_attention, not its speed.

@@ -82,6 +82,10 @@ esp_status esp_lane_create(esp_backend* backend, esp_backend** out) {
   return backend->table->lane_create(backend, out);
 }
 
+esp_status esp_lane_tag(esp_backend* lane, int32_t tag) { return lane->table->lane_tag(lane, tag); }
+
+int32_t esp_fault_tag(esp_backend* lane) { return lane->table->fault_tag(lane); }
+
 esp_status esp_synchronize(esp_backend* lane) { return lane->table->synchronize(lane); }
 
 esp_status esp_alloc(esp_backend* backend, int64_t bytes, void** out) {
@@ -145,9 +149,9 @@ esp_status esp_weight_set_bias(esp_weight* weight, int32_t first, int32_t count,
 
 int64_t esp_weight_bytes(const esp_weight* weight) { return weight->table->weight_bytes(weight); }
 
-esp_status esp_heads_create(esp_backend* backend, int32_t count, const int32_t* qk_width, const int32_t* v_width,
-                            const float* scale, esp_heads** out) {
-  return backend->table->heads_create(backend, count, qk_width, v_width, scale, out);
+esp_status esp_heads_create(esp_backend* backend, int32_t count, const int32_t* index, const int32_t* qk_width,
+                            const int32_t* v_width, const float* scale, esp_heads** out) {
+  return backend->table->heads_create(backend, count, index, qk_width, v_width, scale, out);
 }
 
 void esp_heads_destroy(esp_heads* heads) {
@@ -195,10 +199,10 @@ esp_status esp_add_layernorm(esp_backend* backend, const void* x, int64_t x_pitc
 }
 
 esp_status esp_attention(esp_backend* backend, const void* qkv, int64_t qkv_pitch, int64_t tokens, int64_t sequences,
-                         const int32_t* offsets, const uint8_t* key_mask, const esp_heads* heads, void* context,
-                         int64_t context_pitch) {
-  return backend->table->attention(backend, qkv, qkv_pitch, tokens, sequences, offsets, key_mask, heads, context,
-                                   context_pitch);
+                         const int32_t* offsets, const uint8_t* key_mask, const esp_heads* heads,
+                         const float* head_mask, int64_t head_mask_pitch, void* context, int64_t context_pitch) {
+  return backend->table->attention(backend, qkv, qkv_pitch, tokens, sequences, offsets, key_mask, heads, head_mask,
+                                   head_mask_pitch, context, context_pitch);
 }
 
 esp_status esp_attention_probabilities(esp_backend* backend, const void* qkv, int64_t qkv_pitch, int64_t length,

@@ -35,19 +35,21 @@ void run_linear(Call& call, const Kernels& kernels, const float* x, int64_t x_pi
   require_finite(kernels.int8.linear(call, x, x_pitch, rows, weight.int8, y, y_pitch), rows);
 }
 
+int64_t columns(const CpuWeight& weight) { return weight.dtype == ESP_I8 ? weight.int8.n : weight.weight.n; }
+
 // Two weights of different dtypes: op by op, some rows at a time.
 void mixed_feed_forward(Call& call, const Kernels& kernels, const float* x, int64_t x_pitch, int64_t rows,
                         const CpuWeight& in, int32_t activation, const CpuWeight& out, float* y, int64_t y_pitch) {
   constexpr int64_t kRows = 256;
-  const int64_t columns = in.dtype == ESP_I8 ? in.int8.n : in.weight.n;
+  const int64_t inner = columns(in);
   const std::unique_ptr<void, void (*)(void*)> owned(
-      allocate_or_throw(std::min(kRows, rows) * columns * static_cast<int64_t>(sizeof(float))), release);
+      allocate_or_throw(std::min(kRows, rows) * inner * static_cast<int64_t>(sizeof(float))), release);
   float* f = static_cast<float*>(owned.get());
   for (int64_t first = 0; first < rows; first += kRows) {
     const int64_t count = std::min(kRows, rows - first);
-    run_linear(call, kernels, x + first * x_pitch, x_pitch, count, in, f, columns);
-    kernels.activation(call, activation, f, columns, count, columns, f, columns);
-    run_linear(call, kernels, f, columns, count, out, y + first * y_pitch, y_pitch);
+    run_linear(call, kernels, x + first * x_pitch, x_pitch, count, in, f, inner);
+    kernels.activation(call, activation, f, inner, count, inner, f, inner);
+    run_linear(call, kernels, f, inner, count, out, y + first * y_pitch, y_pitch);
   }
 }
 
@@ -57,6 +59,9 @@ esp_status lane_create(esp_backend* backend, esp_backend** out) {
   return guard([&] { *out = new CpuBackend(cpu(backend)); });
 }
 
+// Ops are done when they return, and report their failures themselves.
+esp_status lane_tag(esp_backend*, int32_t) { return ESP_OK; }
+int32_t fault_tag(esp_backend*) { return -1; }
 esp_status synchronize(esp_backend*) { return ESP_OK; }
 
 esp_status allocate_memory(esp_backend*, int64_t bytes, void** out) {
@@ -84,8 +89,8 @@ esp_status read_matrix(esp_backend*, const void* x, int64_t x_pitch, int64_t row
   return ESP_OK;
 }
 
-esp_status heads_create(esp_backend* backend, int32_t count, const int32_t* qk_width, const int32_t* v_width,
-                        const float* scale, esp_heads** out) {
+esp_status heads_create(esp_backend* backend, int32_t count, const int32_t* index, const int32_t* qk_width,
+                        const int32_t* v_width, const float* scale, esp_heads** out) {
   return guard([&] {
     auto heads = std::make_unique<CpuHeads>();
     heads->table = backend->table;
@@ -94,7 +99,7 @@ esp_status heads_create(esp_backend* backend, int32_t count, const int32_t* qk_w
     int32_t qk = 0;
     int32_t v = 0;
     for (int32_t h = 0; h < count; ++h) {
-      heads->list.push_back({qk, qk_total + qk, 2 * qk_total + v, v, qk_width[h], v_width[h], scale[h]});
+      heads->list.push_back({index[h], qk, qk_total + qk, 2 * qk_total + v, v, qk_width[h], v_width[h], scale[h]});
       qk += qk_width[h];
       v += v_width[h];
       heads->heads.largest_qk = std::max(heads->heads.largest_qk, qk_width[h]);
@@ -167,7 +172,9 @@ esp_status feed_forward(esp_backend* backend, const void* x, int64_t x_pitch, in
     const Kernels& kernels = b.kernels;
     const CpuWeight& in = cpu(w_in);
     const CpuWeight& out = cpu(w_out);
-    if (in.dtype != out.dtype) {
+    if (columns(in) == 0) {
+      run_linear(call, kernels, floats(x), x_pitch, rows, out, floats(y), y_pitch);
+    } else if (in.dtype != out.dtype) {
       mixed_feed_forward(call, kernels, floats(x), x_pitch, rows, in, activation, out, floats(y), y_pitch);
     } else if (in.dtype != ESP_I8) {
       kernels.feed_forward(call, floats(x), x_pitch, rows, in.weight, activation, out.weight, floats(y), y_pitch);
@@ -191,13 +198,13 @@ esp_status add_layernorm(esp_backend* backend, const void* x, int64_t x_pitch, c
 }
 
 esp_status attention(esp_backend* backend, const void* qkv, int64_t qkv_pitch, int64_t /*tokens*/, int64_t sequences,
-                     const int32_t* offsets, const uint8_t* key_mask, const esp_heads* heads, void* context,
-                     int64_t context_pitch) {
+                     const int32_t* offsets, const uint8_t* key_mask, const esp_heads* heads, const float* head_mask,
+                     int64_t head_mask_pitch, void* context, int64_t context_pitch) {
   return guard([&] {
     const CpuBackend& b = cpu(backend);
     Call call(*b.pool);
-    b.kernels.attention(call, floats(qkv), qkv_pitch, sequences, offsets, key_mask, cpu(heads), floats(context),
-                        context_pitch);
+    b.kernels.attention(call, floats(qkv), qkv_pitch, sequences, offsets, key_mask, cpu(heads),
+                        HeadMask{head_mask, head_mask_pitch}, floats(context), context_pitch);
   });
 }
 
@@ -222,6 +229,8 @@ esp_status pool(esp_backend* backend, int32_t pooling, int32_t normalize, const 
 const Table kTable = {kTableVersion,
                       backend_destroy,
                       lane_create,
+                      lane_tag,
+                      fault_tag,
                       synchronize,
                       allocate_memory,
                       free_memory,

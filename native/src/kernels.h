@@ -5,6 +5,8 @@
 
 #include <stdint.h>
 
+#include "head.h"
+
 namespace espalier {
 
 class Call;
@@ -36,16 +38,19 @@ struct Int8Weight {
   int32_t* zero_points;  // null if there are none
 };
 
-// Head h reads columns query[h].., key[h].., value[h].. of qkv and writes columns context[h].. of the context.
-struct Head {
-  int32_t query, key, value, context;
-  int32_t qk_width, v_width;
-  float scale;
-};
 struct Heads {
   int32_t count;
   int32_t largest_qk, largest_v;
   const Head* heads;
+};
+
+// What each sequence multiplies each head's context by: [sequences, heads] with a pitch; without factors, 1.
+struct HeadMask {
+  const float* factors;
+  int64_t pitch;
+  float factor(int64_t sequence, const Head& head) const {
+    return factors == nullptr ? 1.0f : factors[sequence * pitch + head.index];
+  }
 };
 
 // Functions that meet rows of activations return the first one with a value that is not finite, -1 if there is none.
@@ -87,7 +92,7 @@ struct Kernels {
   void (*add_layernorm)(Call&, const float* x, int64_t x_pitch, const float* r, int64_t r_pitch, int64_t rows,
                         int64_t columns, const float* gamma, const float* beta, float eps, float* y, int64_t y_pitch);
   void (*attention)(Call&, const float* qkv, int64_t qkv_pitch, int64_t sequences, const int32_t* offsets,
-                    const uint8_t* key_mask, const Heads&, float* context, int64_t context_pitch);
+                    const uint8_t* key_mask, const Heads&, const HeadMask&, float* context, int64_t context_pitch);
   void (*attention_probabilities)(Call&, const float* qkv, int64_t qkv_pitch, int64_t length, const uint8_t* key_mask,
                                   const Heads&, float* p);
   void (*pool)(Call&, int32_t pooling, int32_t normalize, const float* x, int64_t x_pitch, int64_t columns,

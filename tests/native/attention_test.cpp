@@ -1,5 +1,5 @@
-// esp_attention and its probabilities against a double reference: uneven heads, masks, any mix of lengths; and that a
-// sequence's bits depend on nothing but it.
+// esp_attention and its probabilities against a double reference: uneven heads, key and head masks, any mix of lengths;
+// and that a sequence's bits depend on nothing but it.
 #include "bounds.h"
 #include "fixture.h"
 
@@ -47,12 +47,19 @@ Reference softmax(const Matrix& qkv, const HeadList& heads, size_t h, int64_t fi
 }
 
 void expect_attention(const Matrix& qkv, const HeadList& heads, const std::vector<int32_t>& offsets,
-                      const uint8_t* mask, const Matrix& y) {
+                      const uint8_t* mask, const Matrix& head_mask, const Matrix& y) {
   int64_t column = 0;
   for (size_t h = 0; h < heads.qk.size(); ++h) {
     for (size_t b = 0; b + 1 < offsets.size(); ++b) {
       const int64_t first = offsets[b];
       const int64_t length = offsets[b + 1] - first;
+      const double factor = head_mask.at(static_cast<int64_t>(b), heads.index[h]);
+      if (factor == 0.0) {
+        for (int64_t i = 0; i < length * heads.v[h]; ++i) {
+          CHECK(y.at(first + i / heads.v[h], column + i % heads.v[h]) == 0.0f);
+        }
+        continue;
+      }
       const Reference r = softmax(qkv, heads, h, first, length, mask);
       for (int64_t i = 0; i < length; ++i) {
         for (int64_t c = 0; c < heads.v[h]; ++c) {
@@ -60,16 +67,73 @@ void expect_attention(const Matrix& qkv, const HeadList& heads, const std::vecto
           double bound = static_cast<double>(length + 1) * 0x1p-122;  // weights below 2^-126 may be flushed to 0
           for (int64_t j = 0; j < length; ++j) {
             const size_t at = static_cast<size_t>(i * length + j);
-            const double term = r.p[at] * qkv.at(first + j, 2 * heads.qk_total() + column + c);
+            const double term = factor * r.p[at] * qkv.at(first + j, 2 * heads.qk_total() + column + c);
             sum += term;
             if (r.p[at] > 0.0)
-              bound += std::fabs(term) * (r.error[at] + (1.0 + r.error[at]) * bounds::gamma(2 * length + 4));
+              bound += std::fabs(term) * (r.error[at] + (1.0 + r.error[at]) * bounds::gamma(2 * length + 5));
           }
           CHECK_NEAR(y.at(first + i, column + c), sum, bound);
         }
       }
     }
     column += heads.v[h];
+  }
+}
+
+// Factors of half the heads 0, of some 1; the heads' places in the mask are no longer 0, 1, 2, ..
+Matrix random_head_mask(HeadList& heads, int64_t sequences) {
+  for (int32_t& i : heads.index) i = 2 * i + 1;
+  Matrix mask(sequences, 2 * int64_t{heads.count()}, random_int(0, 3));
+  for (int64_t b = 0; b < sequences; ++b) {
+    for (int64_t h = 0; h < mask.columns; ++h) {
+      const int64_t kind = random_int(0, 3);
+      mask.row(b)[h] = kind < 2 ? 0.0f : kind == 2 ? 1.0f : random_float();
+    }
+  }
+  return mask;
+}
+
+// Nothing of a head that is off may be looked at.
+void spoil(Matrix& qkv, const HeadList& heads, const std::vector<int32_t>& offsets, const Matrix& head_mask) {
+  int64_t query = 0;
+  int64_t value = 2 * heads.qk_total();
+  for (size_t h = 0; h < heads.qk.size(); ++h) {
+    for (size_t b = 0; b + 1 < offsets.size(); ++b) {
+      if (head_mask.at(static_cast<int64_t>(b), heads.index[h]) != 0.0f) continue;
+      for (int64_t t = offsets[b]; t < offsets[b + 1]; ++t) {
+        std::fill_n(qkv.row(t) + query, heads.qk[h], NAN);
+        std::fill_n(qkv.row(t) + heads.qk_total() + query, heads.qk[h], NAN);
+        std::fill_n(qkv.row(t) + value, heads.v[h], NAN);
+      }
+    }
+    query += heads.qk[h];
+    value += heads.v[h];
+  }
+}
+
+void head_masks(int32_t isa, int32_t threads, HeadList heads, const std::vector<int32_t>& lengths) {
+  check::context = std::string(esp_isa_name(isa)) + " head mask, threads " + std::to_string(threads) + " heads " +
+                   std::to_string(heads.count()) + " sequences " + std::to_string(lengths.size()) + " seed " +
+                   std::to_string(check::seed());
+  const Backend backend = make_backend(isa, threads);
+  const std::vector<int32_t> offsets = offsets_of(lengths);
+  const int64_t sequences = static_cast<int64_t>(lengths.size());
+  const Matrix mask = random_head_mask(heads, sequences);
+  heads.pack(backend.get());
+  Matrix qkv = Matrix(offsets.back(), heads.columns()).randomize();
+  spoil(qkv, heads, offsets, mask);
+  Matrix y(offsets.back(), heads.v_total(), 3);
+  CHECK_OK(esp_attention(backend.get(), qkv.data.data(), qkv.pitch, offsets.back(), sequences, offsets.data(), nullptr,
+                         heads.packed.get(), mask.data.data(), mask.pitch, y.data.data(), y.pitch));
+  CHECK(y.guards_untouched());
+  expect_attention(qkv, heads, offsets, nullptr, mask, y);
+  const Backend single = make_backend(isa, 1);
+  for (size_t b = 0; b < lengths.size(); ++b) {
+    const int32_t own[2] = {0, lengths[b]};
+    Matrix z(lengths[b], heads.v_total());
+    CHECK_OK(esp_attention(single.get(), qkv.row(offsets[b]), qkv.pitch, own[1], 1, own, nullptr, heads.packed.get(),
+                           mask.row(static_cast<int64_t>(b)), mask.pitch, z.data.data(), z.pitch));
+    for (int64_t r = 0; r < z.rows; ++r) CHECK(same_bits(z.row(r), y.row(offsets[b] + r), z.columns));
   }
 }
 
@@ -89,10 +153,17 @@ void one_batch(int32_t isa, int32_t threads, HeadList heads, const std::vector<i
   const uint8_t* mp = masked ? mask.data() : nullptr;
   Matrix y(tokens, heads.v_total(), random_int(0, 5));
   CHECK_OK(esp_attention(backend.get(), qkv.data.data(), qkv.pitch, offsets.back(),
-                         static_cast<int64_t>(lengths.size()), offsets.data(), mp, heads.packed.get(), y.data.data(),
-                         y.pitch));
+                         static_cast<int64_t>(lengths.size()), offsets.data(), mp, heads.packed.get(), nullptr, 0,
+                         y.data.data(), y.pitch));
   CHECK(y.guards_untouched());
-  expect_attention(qkv, heads, offsets, mp, y);
+  Matrix ones(static_cast<int64_t>(lengths.size()), heads.count());
+  for (float& f : ones.data) f = 1.0f;
+  expect_attention(qkv, heads, offsets, mp, ones, y);
+  // Factors of 1 change no bit.
+  Matrix same(tokens, heads.v_total());
+  CHECK_OK(esp_attention(backend.get(), qkv.data.data(), qkv.pitch, tokens, ones.rows, offsets.data(), mp,
+                         heads.packed.get(), ones.data.data(), ones.pitch, same.data.data(), same.pitch));
+  CHECK(same_bits(same, y));
 
   // Alone, on one thread: the same bits.
   const Backend single = make_backend(isa, 1);
@@ -100,7 +171,7 @@ void one_batch(int32_t isa, int32_t threads, HeadList heads, const std::vector<i
     const int32_t own[2] = {0, lengths[b]};
     Matrix z(lengths[b], heads.v_total(), 3);
     CHECK_OK(esp_attention(single.get(), qkv.row(offsets[b]), qkv.pitch, own[1], 1, own,
-                           masked ? mp + offsets[b] : nullptr, heads.packed.get(), z.data.data(), z.pitch));
+                           masked ? mp + offsets[b] : nullptr, heads.packed.get(), nullptr, 0, z.data.data(), z.pitch));
     CHECK(z.guards_untouched());
     for (int64_t r = 0; r < z.rows; ++r) CHECK(same_bits(z.row(r), y.row(offsets[b] + r), z.columns));
 
@@ -149,7 +220,7 @@ void not_finite(int32_t isa) {
   qkv.row(4)[32] = std::nanf("");   // a value of head 0 in the first
   Matrix y(20, 16);
   CHECK_OK(esp_attention(backend.get(), qkv.data.data(), qkv.pitch, offsets.back(), 2, offsets.data(), nullptr,
-                         heads.packed.get(), y.data.data(), y.pitch));
+                         heads.packed.get(), nullptr, 0, y.data.data(), y.pitch));
   for (int64_t t = 0; t < 20; ++t) {
     for (int64_t c = 0; c < 16; ++c) CHECK(std::isnan(y.at(t, c)) == (t < 10 ? c == 0 : c < 8));
   }
@@ -157,7 +228,7 @@ void not_finite(int32_t isa) {
   std::vector<uint8_t> mask(20, 1);
   mask[13] = mask[4] = 0;
   CHECK_OK(esp_attention(backend.get(), qkv.data.data(), qkv.pitch, offsets.back(), 2, offsets.data(), mask.data(),
-                         heads.packed.get(), y.data.data(), y.pitch));
+                         heads.packed.get(), nullptr, 0, y.data.data(), y.pitch));
   for (int64_t t = 0; t < 20; ++t) {
     for (int64_t c = 0; c < 16; ++c) CHECK(std::isfinite(y.at(t, c)));
   }
@@ -175,16 +246,22 @@ int main() {
     one_batch(isa, 2, even_heads(3, 64), {250, 3, 100, 1}, false);
     one_batch(isa, 4, even_heads(1, 32), {300}, true);
     one_batch(isa, 4, even_heads(1, 32), {600}, false);
+    for (int i = 0; i < 12; ++i) {
+      head_masks(isa, static_cast<int32_t>(random_int(1, 4)), uneven_heads(), random_lengths(random_int(1, 8), 60));
+    }
+    head_masks(isa, 4, even_heads(2, 32), {300});
     not_finite(isa);
     // Nothing to do is not an error.
     const Backend backend = make_backend(isa, 2);
     HeadList none;
     none.pack(backend.get());
     const int32_t offsets[2] = {0, 3};
-    CHECK_OK(esp_attention(backend.get(), nullptr, 0, 3, 1, offsets, nullptr, none.packed.get(), nullptr, 0));
+    CHECK_OK(
+        esp_attention(backend.get(), nullptr, 0, 3, 1, offsets, nullptr, none.packed.get(), nullptr, 0, nullptr, 0));
     HeadList some = even_heads(1, 4);
     some.pack(backend.get());
-    CHECK_OK(esp_attention(backend.get(), nullptr, 0, 0, 0, offsets, nullptr, some.packed.get(), nullptr, 0));
+    CHECK_OK(
+        esp_attention(backend.get(), nullptr, 0, 0, 0, offsets, nullptr, some.packed.get(), nullptr, 0, nullptr, 0));
   });
   return check::finish();
 }

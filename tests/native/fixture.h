@@ -105,18 +105,19 @@ struct HeadsDeleter {
   void operator()(esp_heads* h) const { esp_heads_destroy(h); }
 };
 struct HeadList {
-  std::vector<int32_t> qk, v;
+  std::vector<int32_t> index, qk, v;
   std::vector<float> scale;
   std::unique_ptr<esp_heads, HeadsDeleter> packed;
 
   void add(int64_t qk_width, int64_t v_width, float s) {
+    index.push_back(count());
     qk.push_back(static_cast<int32_t>(qk_width));
     v.push_back(static_cast<int32_t>(v_width));
     scale.push_back(s);
   }
   void pack(esp_backend* backend) {
     esp_heads* h = nullptr;
-    CHECK_OK(esp_heads_create(backend, count(), qk.data(), v.data(), scale.data(), &h));
+    CHECK_OK(esp_heads_create(backend, count(), index.data(), qk.data(), v.data(), scale.data(), &h));
     packed.reset(h);
   }
   int32_t count() const { return static_cast<int32_t>(qk.size()); }

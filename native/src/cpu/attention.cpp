@@ -1,9 +1,10 @@
-// context[i,:] = softmax_j(q[i,:] . k[j,:] * scale) v[j,:] over the keys j of i's own sequence, head by head
+// context[i,:] = factor * softmax_j(q[i,:] . k[j,:] * scale) v[j,:] over the keys j of i's own sequence, head by head
 // qkv [T, queries | keys | values] f32 row-major with a pitch   offsets [sequences+1]   key_mask [T] bytes or null
+// head_mask [sequences, heads] or none: the factors; a head whose factor is 0 is not computed, its context is 0
 // context [T, sum of value widths]   any number of sequences and heads, any widths >= 1
 // tasks are (sequence, some heads, some queries), long sequences first. For each head, keys are packed transposed and
 // values as they are, in panels; then tile by tile of queries: scores (a packed row tile, in cache), softmax (maximum,
-// then e^(s - maximum) and its sum), product with the values, division by the sum
+// then e^(s - maximum) and its sum), product with the values, times factor / sum
 // sums of e^.. run over keys j = lane, lane + kChunk, .., then over lanes by halves      twin: kernels/attention.cu
 #include "cpu/attention.h"
 
@@ -23,8 +24,17 @@ struct Unit {
   int32_t part, parts;  // of the queries
 };
 
+// Heads of a sequence that are computed.
+int64_t heads_on(const Heads& heads, const HeadMask& mask, int64_t sequence) {
+  if (mask.factors == nullptr) return heads.count;
+  int64_t on = 0;
+  for (int32_t h = 0; h < heads.count; ++h) on += mask.factor(sequence, heads.heads[h]) != 0.0f;
+  return on;
+}
+
 // Cuts the work into units, long sequences first; returns their number. With units null it only counts.
-int64_t cut(int64_t sequences, const int32_t* offsets, const Heads& heads, int64_t threads, Unit* units) {
+int64_t cut(int64_t sequences, const int32_t* offsets, const Heads& heads, const HeadMask& mask, int64_t threads,
+            Unit* units) {
   int64_t longest = 0;
   int64_t tokens = offsets[sequences] - offsets[0];
   for (int64_t b = 0; b < sequences; ++b) longest = most(longest, offsets[b + 1] - offsets[b]);
@@ -33,13 +43,14 @@ int64_t cut(int64_t sequences, const int32_t* offsets, const Heads& heads, int64
     for (int64_t b = 0; b < sequences; ++b) {
       const int64_t length = offsets[b + 1] - offsets[b];
       if (length > above || length <= above / 2) continue;
+      const int64_t on = most(1, heads_on(heads, mask, b));
       const int64_t cost = length * length * (heads.largest_qk + heads.largest_v);
       int64_t together = most(1, least(heads.count, kSmallTask / cost));
       if (sequences < threads) together = most(1, least(together, heads.count / threads));
       int64_t parts = 1;
       // Few sequences for many threads: heads are cut into stretches of queries, each packing keys and values anew.
-      if (sequences * heads.count < 3 * threads && tokens == length) {
-        parts = most(1, least(ceil_div(3 * threads, heads.count), length / (kQueryTiles * kRows)));
+      if (sequences * on < 3 * threads && tokens == length) {
+        parts = most(1, least(ceil_div(3 * threads, on), length / (kQueryTiles * kRows)));
       }
       for (int64_t h = 0; h < heads.count; h += together) {
         for (int64_t part = 0; part < parts; ++part) {
@@ -56,13 +67,14 @@ int64_t cut(int64_t sequences, const int32_t* offsets, const Heads& heads, int64
   return count;
 }
 
-// Divides the sums of p . v by the sums of p.
+// Multiplies the sums of p . v by the head's factor over the sums of p.
 struct ContextSink {
   float* y;
   int64_t pitch;
   int64_t rows;     // of the tile that exist
   int64_t columns;  // from the panel's first one on
   const float* inverse;
+  float factor;
 
   ESP_INLINE bool resumes() const { return false; }
   ESP_INLINE Vector begin(int, int) const { return splat(0.0f); }
@@ -70,7 +82,7 @@ struct ContextSink {
     if (row >= rows) return;
     const int64_t left = columns - vector * kLanes;
     float* p = y + row * pitch + vector * kLanes;
-    sum = sum * splat(inverse[row]);
+    sum = sum * splat(inverse[row] * factor);
     if (left >= kLanes) {
       store(p, sum);
     } else if (left > 0) {
@@ -82,12 +94,13 @@ struct ContextSink {
 }  // namespace
 
 void attention(Call& call, const float* qkv, int64_t qkv_pitch, int64_t sequences, const int32_t* offsets,
-               const uint8_t* key_mask, const Heads& heads, float* context, int64_t context_pitch) {
+               const uint8_t* key_mask, const Heads& heads, const HeadMask& head_mask, float* context,
+               int64_t context_pitch) {
   if (sequences == 0 || heads.count == 0) return;
   const int64_t threads = pool_threads(call);
-  const int64_t count = cut(sequences, offsets, heads, threads, nullptr);
+  const int64_t count = cut(sequences, offsets, heads, head_mask, threads, nullptr);
   Unit* units = reinterpret_cast<Unit*>(shared_scratch(call, count * static_cast<int64_t>(sizeof(Unit))));
-  cut(sequences, offsets, heads, threads, units);
+  cut(sequences, offsets, heads, head_mask, threads, units);
   int64_t longest = 0;
   for (int64_t b = 0; b < sequences; ++b) longest = most(longest, offsets[b + 1] - offsets[b]);
 
@@ -99,18 +112,32 @@ void attention(Call& call, const float* qkv, int64_t qkv_pitch, int64_t sequence
     const uint8_t* mask = key_mask == nullptr ? nullptr : key_mask + first;
     for (int32_t h = unit.first_head; h < unit.last_head; ++h) {
       const Head& head = heads.heads[h];
+      const float factor = head_mask.factor(unit.sequence, head);
+      const QueryTiles queries(length);
+      const int64_t first_tile = unit.part * queries.tiles / unit.parts;
+      const int64_t last_tile = (unit.part + 1) * queries.tiles / unit.parts;
+      if (factor == 0.0f) {
+        for (int64_t i = queries.begin(first_tile); i < least(length, queries.begin(last_tile)); ++i) {
+          float* row = context + (first + i) * context_pitch + head.context;
+          for (int64_t c = 0; c < head.v_width; ++c) row[c] = 0.0f;
+        }
+        continue;
+      }
       const HeadWork work(layout, memory, head, qkv + first * qkv_pitch, qkv_pitch, length, mask);
       work.pack_keys();
       work.pack_values();
       if (length <= kFetched && h + 1 < heads.count) work.fetch(heads.heads[h + 1]);
-      const QueryTiles queries(length);
-      for (int64_t t = unit.part * queries.tiles / unit.parts; t < (unit.part + 1) * queries.tiles / unit.parts; ++t) {
+      for (int64_t t = first_tile; t < last_tile; ++t) {
         const int64_t row = queries.begin(t);
         const int64_t rows = queries.height(t);
         const int64_t padded = work.softmax(row, rows);
         for (int64_t column = 0; column < head.v_width; column += kPanel) {
-          const ContextSink sink{context + (first + row) * context_pitch + head.context + column, context_pitch, rows,
-                                 head.v_width - column, work.inverse};
+          const ContextSink sink{context + (first + row) * context_pitch + head.context + column,
+                                 context_pitch,
+                                 rows,
+                                 head.v_width - column,
+                                 work.inverse,
+                                 factor};
           tile(padded, work.scores, work.values + column * length, length, sink);
         }
       }

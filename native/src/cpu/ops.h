@@ -20,7 +20,8 @@ void feed_forward(Call& call, const float* x, int64_t x_pitch, int64_t rows, con
 void add_layernorm(Call& call, const float* x, int64_t x_pitch, const float* r, int64_t r_pitch, int64_t rows,
                    int64_t columns, const float* gamma, const float* beta, float eps, float* y, int64_t y_pitch);
 void attention(Call& call, const float* qkv, int64_t qkv_pitch, int64_t sequences, const int32_t* offsets,
-               const uint8_t* key_mask, const Heads& heads, float* context, int64_t context_pitch);
+               const uint8_t* key_mask, const Heads& heads, const HeadMask& head_mask, float* context,
+               int64_t context_pitch);
 void attention_probabilities(Call& call, const float* qkv, int64_t qkv_pitch, int64_t length, const uint8_t* key_mask,
                              const Heads& heads, float* p);
 void pool(Call& call, int32_t pooling, int32_t normalize, const float* x, int64_t x_pitch, int64_t columns,

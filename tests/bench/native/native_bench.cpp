@@ -152,10 +152,11 @@ void feed_forwards() {
 }
 
 esp_heads* heads() {
+  const std::vector<int32_t> index{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11};
   const std::vector<int32_t> width(12, 32);
   const std::vector<float> scale(12, 0.17677669f);
   esp_heads* h = nullptr;
-  must(esp_heads_create(backend, 12, width.data(), width.data(), scale.data(), &h));
+  must(esp_heads_create(backend, 12, index.data(), width.data(), width.data(), scale.data(), &h));
   return h;
 }
 
@@ -168,7 +169,8 @@ void attentions() {
     float* qkv = floats(int64_t{4096} * 1152);
     float* y = floats(int64_t{4096} * 384);
     const Timing t = measure([&] {
-      must(esp_attention(backend, qkv, 1152, offsets.back(), sequences, offsets.data(), nullptr, h, y, 384));
+      must(
+          esp_attention(backend, qkv, 1152, offsets.back(), sequences, offsets.data(), nullptr, h, nullptr, 0, y, 384));
     });
     char name[80];
     std::snprintf(name, sizeof name, "attention length %4d x %4d", length, sequences);
@@ -213,8 +215,8 @@ struct Network {
                              word, word, gamma, beta, 1e-12f, x, 384));
     for (const Layer& w : layers) {
       must(esp_linear(backend, x, 384, rows, w.qkv, qkv, 1152));
-      must(esp_attention(backend, qkv, 1152, offsets.back(), sequences, offsets.data(), nullptr, head_list, context,
-                         384));
+      must(esp_attention(backend, qkv, 1152, offsets.back(), sequences, offsets.data(), nullptr, head_list, nullptr, 0,
+                         context, 384));
       must(esp_linear(backend, context, 384, rows, w.attention_output, a, 384));
       must(esp_add_layernorm(backend, a, 384, x, 384, rows, 384, gamma, beta, 1e-12f, a, 384));
       must(esp_feed_forward(backend, a, 384, rows, w.in, ESP_GELU, w.out, f, 384));

@@ -47,6 +47,7 @@ final class TinyModels {
             2,
             1e-7,
             pruned,
+            List.of(),
             Map.of(0, "no", 1, "yes"),
             "single_label_classification",
             true);

@@ -15,8 +15,9 @@ import dev.espalier.tensor.PackedBatch;
  *       of the scores
  *   <li>a probability p_j: with A = sum p_k a_k, relative error (a_j + A) / (1 - A), and gamma(L +
  *       2) for the sum and the quotient
- *   <li>the context sum p_j v_j: sum p_j |v_j| ((a_j + A) / (1 - A) + gamma(2L + 4)); never more
- *       than the range of v, of which it is a mean, if A is no longer small
+ *   <li>the context f sum p_j v_j, f the head's factor: |f| sum p_j |v_j| ((a_j + A) / (1 - A) +
+ *       gamma(2L + 5)); never more than |f| times the range of v, of which the sum is a mean, if A
+ *       is no longer small. f = 0 gives exactly 0
  * </ul>
  *
  * Weights below 2^-126 may be flushed to 0. To each, half an ulp of the reference's own rounding.
@@ -42,7 +43,7 @@ final class AttentionBounds {
 
   /** The bound of the context, [T, sum of value widths]. */
   static double[] context(
-      Rounding r, float[] qkv, PackedBatch batch, HeadLayout layout, float[] context) {
+      Rounding r, float[] qkv, PackedBatch batch, HeadLayout layout, int layer, float[] context) {
     AttentionBounds a = new AttentionBounds(r, qkv, layout);
     double[] bound = new double[context.length];
     int vColumns = layout.vColumns();
@@ -50,12 +51,14 @@ final class AttentionBounds {
       int q = 0;
       int v = 0;
       for (HeadLayout.Head head : layout.heads()) {
-        for (int i = 0; i < batch.length(b); i++) {
+        double factor = Math.abs(batch.headFactor(b, layer, head.index()));
+        for (int i = 0; factor != 0 && i < batch.length(b); i++) {
           a.softmax(batch.offset(b), batch.length(b), i, q, head);
           for (int c = 0; c < head.vWidth(); c++) {
             int at = (batch.offset(b) + i) * vColumns + v + c;
             bound[at] =
-                a.mean(batch.offset(b), batch.length(b), 2 * layout.qkColumns() + v + c)
+                factor * a.mean(batch.offset(b), batch.length(b), 2 * layout.qkColumns() + v + c)
+                    + Rounding.TINY
                     + Rounding.HALF_ULP * Math.abs(context[at]);
           }
         }
@@ -149,7 +152,7 @@ final class AttentionBounds {
       high = Math.max(high, value);
       largest = Math.max(largest, Math.abs(value));
     }
-    double sums = r.gamma(2 * length + 4);
+    double sums = r.gamma(2 * length + 5);
     return Math.min(error * (1 + sums), high - low)
         + sums * (error < largest ? magnitude : largest)
         + (r.unit() == 0 ? 0 : length * FLUSHED * largest)

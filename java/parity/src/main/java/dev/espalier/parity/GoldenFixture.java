@@ -3,12 +3,14 @@ package dev.espalier.parity;
 import dev.espalier.ModelFormatException;
 import dev.espalier.format.SafetensorsFile;
 import dev.espalier.format.TensorInfo;
+import dev.espalier.tensor.HeadMask;
 import dev.espalier.tensor.PackedBatch;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 
 /**
@@ -143,6 +145,24 @@ public final class GoldenFixture implements AutoCloseable {
   /** The real tokens of the inputs: as many sequences as rows, without padding. */
   public PackedBatch batch() {
     return batch;
+  }
+
+  /** Factors under which the model was run once more, [layers, heads]; empty if it was not. */
+  public Optional<HeadMask> headMask() {
+    if (!expected.contains("head_mask")) {
+      return Optional.empty();
+    }
+    List<Integer> shape = expected.info("head_mask").shape();
+    if (shape.size() != 2) {
+      throw new ModelFormatException(
+          expectedFile() + ": head_mask has shape " + shape + ", [layers, heads] was expected");
+    }
+    double[] values = expected.readDoubles("head_mask");
+    float[] factors = new float[values.length];
+    for (int i = 0; i < factors.length; i++) {
+      factors[i] = (float) values[i];
+    }
+    return Optional.of(HeadMask.of(shape.get(0), shape.get(1), factors));
   }
 
   /** Columns of the inputs: the length to which every row is padded. */

@@ -17,8 +17,14 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
-/** One forward pass over a fixture's inputs, and the comparison of everything that it expects. */
+/**
+ * The forward pass over a fixture's inputs, once more under its head mask if it has one, and the
+ * comparison of everything that it expects.
+ */
 final class GoldenRun {
+  /** Before the names of what is expected under the head mask. */
+  private static final String MASKED = "head_mask.";
+
   private final GoldenFixture fixture;
   private final Encoder encoder;
   private final Optional<TaskHead> head;
@@ -29,6 +35,9 @@ final class GoldenRun {
 
   /** Attention probabilities by name: for every sequence [heads, length, length]. */
   private final Map<String, List<float[]>> attentions = new HashMap<>();
+
+  /** Before the names of what is computed now. */
+  private String prefix = "";
 
   /** Task logits by name. */
   private final Map<String, Logits> logits = new HashMap<>();
@@ -54,8 +63,13 @@ final class GoldenRun {
     try (Workspace workspace = encoder.backend().workspace(plan)) {
       Ops ops = new Ops(encoder.backend(), workspace);
       ops.reset();
-      Tensor x = encoder.forward(ops, batch, new Recorder(names));
-      end(ops, x, batch);
+      end(ops, encoder.forward(ops, batch, new Recorder(names)), batch);
+      if (fixture.headMask().isPresent()) {
+        prefix = MASKED;
+        PackedBatch masked = batch.withHeadMask(fixture.headMask().get());
+        ops.reset();
+        end(ops, encoder.forward(ops, masked, EncoderObserver.NONE), masked);
+      }
     }
     List<ParityReport.Output> outputs = new ArrayList<>();
     for (String name : names) {
@@ -66,10 +80,10 @@ final class GoldenRun {
 
   /** What follows the encoder: pooler and task head, all of their outputs. */
   private void end(Ops ops, Tensor x, PackedBatch b) {
-    computed.put("last_hidden_state", ops.toArray(x));
+    computed.put(prefix + "last_hidden_state", ops.toArray(x));
     Tensor pooled = encoder.hasPooler() ? encoder.pooler(ops, x, b) : null;
     if (pooled != null) {
-      computed.put("pooler_output", ops.toArray(pooled));
+      computed.put(prefix + "pooler_output", ops.toArray(pooled));
     }
     if (head.isPresent()) {
       taskLogits(head.get(), ops, x, pooled);
@@ -83,7 +97,7 @@ final class GoldenRun {
       float[] all = new float[x.rows() * vocabulary];
       h.tokenLogits(
           ops, x, (row, values) -> System.arraycopy(values, 0, all, row * vocabulary, vocabulary));
-      logits.put(pretraining ? "prediction_logits" : "logits", new Logits(all, vocabulary, true));
+      putLogits(pretraining ? "prediction_logits" : "logits", new Logits(all, vocabulary, true));
     }
     if (h.classes() == 0) {
       return;
@@ -91,13 +105,17 @@ final class GoldenRun {
     Tensor y = h.logits(ops, h.task().needsPooler() ? pooled : x);
     float[] values = ops.toArray(y);
     if (h.task() == Task.QUESTION_ANSWERING) {
-      logits.put("start_logits", new Logits(column(values, 0), 1, true));
-      logits.put("end_logits", new Logits(column(values, 1), 1, true));
+      putLogits("start_logits", new Logits(column(values, 0), 1, true));
+      putLogits("end_logits", new Logits(column(values, 1), 1, true));
     } else {
-      logits.put(
+      putLogits(
           pretraining ? "seq_relationship_logits" : "logits",
           new Logits(values, h.classes(), !h.task().needsPooler()));
     }
+  }
+
+  private void putLogits(String name, Logits values) {
+    logits.put(prefix + name, values);
   }
 
   /** One column of [rows, 2]. */
@@ -136,12 +154,13 @@ final class GoldenRun {
   }
 
   private ParityReport.Output compare(String name) {
+    String plain = name.startsWith(MASKED) ? name.substring(MASKED.length()) : name;
     boolean ours =
-        name.startsWith("hidden_states.")
-            || name.startsWith("attentions.")
-            || name.equals("last_hidden_state")
-            || name.equals("pooler_output")
-            || name.endsWith("logits") && !name.contains(".");
+        plain.startsWith("hidden_states.")
+            || plain.startsWith("attentions.")
+            || plain.equals("last_hidden_state")
+            || plain.equals("pooler_output")
+            || plain.endsWith("logits") && !plain.contains(".");
     if (!ours) {
       return new ParityReport.Output(
           name, Double.NaN, Double.NaN, Tolerances.WHOLE_MODEL_F32, Verdict.NOT_YET);
@@ -165,7 +184,7 @@ final class GoldenRun {
       compareAttentions(name, largest);
     } else if (logits.containsKey(name)) {
       compareLogits(name, logits.get(name), largest);
-    } else if (name.equals("pooler_output")) {
+    } else if (plain.equals("pooler_output")) {
       comparePooler(name, largest);
     } else {
       compareTokens(name, largest);

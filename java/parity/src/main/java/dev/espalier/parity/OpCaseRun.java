@@ -171,7 +171,12 @@ final class OpCaseRun {
     int tokens = random.size(1, random.onceIn(6) ? 512 : 120);
     try (Heads heads = backend.heads(random.heads())) {
       PackedBatch batch = random.batch(tokens, 1, 1);
-      ops.attention(scores(tokens, heads), batch, heads);
+      int layer = 0;
+      if (random.onceIn(2)) {
+        batch = random.masked(batch, 3, heads.layout().indexBound());
+        layer = random.between(0, 2);
+      }
+      ops.attention(scores(tokens, heads), batch, heads, layer);
     }
   }
 

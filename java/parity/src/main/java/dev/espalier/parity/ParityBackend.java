@@ -333,20 +333,25 @@ public final class ParityBackend implements Backend {
   }
 
   @Override
-  public void attention(Tensor qkv, PackedBatch batch, Heads heads, Tensor context) {
+  public void attention(Tensor qkv, PackedBatch batch, Heads heads, int layer, Tensor context) {
     PairedHeads h = (PairedHeads) heads;
     float[] in = values(qkv);
-    reference.attention(qkv, batch, h.reference(), context);
+    reference.attention(qkv, batch, h.reference(), layer, context);
     float[] expected = values(context);
     float[] actual =
         OpRunner.run(
-            tested, ops -> ops.toArray(ops.attention(input(ops, in, qkv), batch, h.tested())));
+            tested,
+            ops -> ops.toArray(ops.attention(input(ops, in, qkv), batch, h.tested(), layer)));
     report(
         OpKind.ATTENTION,
-        shape(qkv) + " in " + batch.sequences() + " sequences",
+        shape(qkv)
+            + " in "
+            + batch.sequences()
+            + (batch.isMasked() ? " sequences with head masks" : " sequences"),
         expected,
         actual,
-        AttentionBounds.context(rounding(OpKind.ATTENTION), in, batch, h.layout(), expected));
+        AttentionBounds.context(
+            rounding(OpKind.ATTENTION), in, batch, h.layout(), layer, expected));
   }
 
   @Override

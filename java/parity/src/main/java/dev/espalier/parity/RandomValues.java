@@ -2,6 +2,7 @@ package dev.espalier.parity;
 
 import dev.espalier.tensor.DType;
 import dev.espalier.tensor.HeadLayout;
+import dev.espalier.tensor.HeadMask;
 import dev.espalier.tensor.PackedBatch;
 import java.util.ArrayList;
 import java.util.List;
@@ -104,6 +105,21 @@ final class RandomValues {
       }
       builder.add(ids, kinds, 0, length);
       left -= length;
+    }
+    return builder.build();
+  }
+
+  /** The same tokens, most sequences with a head mask: half the factors 0, others 1 or any. */
+  PackedBatch masked(PackedBatch batch, int layers, int heads) {
+    PackedBatch.Builder builder = new PackedBatch.Builder();
+    int[] ids = batch.ids();
+    for (int b = 0; b < batch.sequences(); b++) {
+      float[] factors = new float[layers * heads];
+      for (int i = 0; i < factors.length; i++) {
+        factors[i] = onceIn(2) ? 0 : onceIn(2) ? 1 : gaussian(1);
+      }
+      HeadMask mask = onceIn(4) ? null : HeadMask.of(layers, heads, factors);
+      builder.add(ids, null, batch.offset(b), batch.offset(b + 1), mask);
     }
     return builder.build();
   }

@@ -144,8 +144,8 @@ final class FaultyBackend implements Backend {
   }
 
   @Override
-  public void attention(Tensor qkv, PackedBatch batch, Heads heads, Tensor context) {
-    sound.attention(qkv, batch, heads, context);
+  public void attention(Tensor qkv, PackedBatch batch, Heads heads, int layer, Tensor context) {
+    sound.attention(qkv, batch, heads, layer, context);
     spoil(OpKind.ATTENTION, context);
   }
 

@@ -31,6 +31,13 @@ public interface Backend extends AutoCloseable {
   /** How many forward passes may run at once without taking each other's processors. */
   int lanes();
 
+  /**
+   * Tokens of a forward pass beyond which more of them make it no cheaper by the token, only later.
+   */
+  default int efficientTokens() {
+    return Integer.MAX_VALUE;
+  }
+
   /** Packs a linear layer: weight [outputs, inputs] by rows, bias [outputs]. */
   Linear linear(int outputs, int inputs, RowSource weight, float[] bias);
 
@@ -89,10 +96,13 @@ public interface Backend extends AutoCloseable {
   void addLayerNorm(Tensor x, Tensor r, LayerNorm norm, Tensor y);
 
   /**
-   * {@code context = softmax(q k^T scale) v} for each sequence and head; qkv and context as {@link
-   * HeadLayout} says.
+   * {@code context = factor softmax(q k^T scale) v} for each sequence and head; qkv and context as
+   * {@link HeadLayout} says. The factor is {@link PackedBatch#headFactor}; where it is 0 nothing is
+   * computed, the head's columns of qkv are not looked at, and its context is 0.
+   *
+   * @param layer whose factors are meant
    */
-  void attention(Tensor qkv, PackedBatch batch, Heads heads, Tensor context);
+  void attention(Tensor qkv, PackedBatch batch, Heads heads, int layer, Tensor context);
 
   /**
    * Every sequence's rows to one: y [B, columns]; divided by its L2 norm (at least 1e-12) if asked.

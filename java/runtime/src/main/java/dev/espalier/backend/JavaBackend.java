@@ -17,6 +17,7 @@ import dev.espalier.tensor.Linear;
 import dev.espalier.tensor.PackedBatch;
 import dev.espalier.tensor.QuantizedRows;
 import dev.espalier.tensor.Tensor;
+import java.util.Arrays;
 
 /**
  * The reference: plain Java, fp32 tensors, double accumulators, one thread, no tricks. Every other
@@ -36,6 +37,11 @@ public final class JavaBackend implements Backend {
   @Override
   public int lanes() {
     return Runtime.getRuntime().availableProcessors();
+  }
+
+  @Override
+  public int efficientTokens() {
+    return 256;
   }
 
   @Override
@@ -270,7 +276,7 @@ public final class JavaBackend implements Backend {
   }
 
   @Override
-  public void attention(Tensor qkv, PackedBatch batch, Heads heads, Tensor context) {
+  public void attention(Tensor qkv, PackedBatch batch, Heads heads, int layer, Tensor context) {
     HeadLayout layout = heads.layout();
     float[] in = values(qkv);
     float[] out = values(context);
@@ -283,14 +289,20 @@ public final class JavaBackend implements Backend {
       int q = 0;
       int v = 0;
       for (HeadLayout.Head head : layout.heads()) {
+        float factor = batch.headFactor(b, layer, head.index());
         for (int i = 0; i < length; i++) {
+          int at = (first + i) * contextPitch + v;
+          if (factor == 0) {
+            Arrays.fill(out, at, at + head.vWidth(), 0);
+            continue;
+          }
           probabilities(in, pitch, first, length, i, q, layout.qkColumns() + q, head, p);
           for (int c = 0; c < head.vWidth(); c++) {
             double sum = 0;
             for (int j = 0; j < length; j++) {
               sum += p[j] * in[(first + j) * pitch + 2 * layout.qkColumns() + v + c];
             }
-            out[(first + i) * contextPitch + v + c] = (float) sum;
+            out[at + c] = (float) (sum * factor);
           }
         }
         q += head.qkWidth();

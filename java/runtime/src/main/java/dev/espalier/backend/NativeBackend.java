@@ -141,6 +141,7 @@ public abstract class NativeBackend implements Backend {
   @Override
   public Heads heads(HeadLayout layout) {
     int n = layout.heads().size();
+    int[] index = layout.heads().stream().mapToInt(HeadLayout.Head::index).toArray();
     int[] qk = layout.heads().stream().mapToInt(HeadLayout.Head::qkWidth).toArray();
     int[] v = layout.heads().stream().mapToInt(HeadLayout.Head::vWidth).toArray();
     float[] scale = new float[n];
@@ -148,12 +149,16 @@ public abstract class NativeBackend implements Backend {
       scale[h] = layout.heads().get(h).scale();
     }
     long[] out = new long[1];
-    try (NativeHandle staging = allocateHost("staging", 12L * Math.max(1, n))) {
-      long at = staging.address();
-      NativeMemory.write(at, qk, 0, n);
-      NativeMemory.write(at + 4L * n, v, 0, n);
-      NativeMemory.write(at + 8L * n, scale, 0, n);
-      check(Espalier.esp_heads_create(handle.address(), n, at, at + 4L * n, at + 8L * n, out));
+    try (NativeHandle staging = allocateHost("staging", 16L * Math.max(1, n))) {
+      long indexAt = staging.address();
+      long qkAt = indexAt + 4L * n;
+      long vAt = qkAt + 4L * n;
+      long scaleAt = vAt + 4L * n;
+      NativeMemory.write(indexAt, index, 0, n);
+      NativeMemory.write(qkAt, qk, 0, n);
+      NativeMemory.write(vAt, v, 0, n);
+      NativeMemory.write(scaleAt, scale, 0, n);
+      check(Espalier.esp_heads_create(handle.address(), n, indexAt, qkAt, vAt, scaleAt, out));
     }
     return new NativeHeads(layout, own("heads", out[0], Espalier::esp_heads_destroy));
   }
@@ -266,9 +271,10 @@ public abstract class NativeBackend implements Backend {
   }
 
   @Override
-  public void attention(Tensor qkv, PackedBatch batch, Heads heads, Tensor context) {
+  public void attention(Tensor qkv, PackedBatch batch, Heads heads, int layer, Tensor context) {
     NativeTensor in = (NativeTensor) qkv;
     NativeTensor out = (NativeTensor) context;
+    BatchAddresses b = in.workspace().upload(batch);
     check(
         Espalier.esp_attention(
             in.lane(),
@@ -276,9 +282,11 @@ public abstract class NativeBackend implements Backend {
             in.pitch(),
             batch.tokens(),
             batch.sequences(),
-            in.workspace().upload(batch).offsets(),
+            b.offsets(),
             0,
             ((NativeHeads) heads).handle().address(),
+            b.headMask(layer, batch.sequences()),
+            b.maskHeads(),
             out.address(),
             out.pitch()));
   }

@@ -29,11 +29,27 @@ final class NativeWorkspace implements Workspace {
     }
   }
 
-  /** Addresses of a batch's arrays in the backend's memory, int32 each. */
-  record BatchAddresses(long ids, long types, long positions, long offsets) {
-    static BatchAddresses at(long address, long tokens) {
+  /**
+   * Addresses of a batch's arrays in the backend's memory, int32 each, and of its head masks, fp32
+   * [layers, sequences, maskHeads].
+   */
+  record BatchAddresses(
+      long ids, long types, long positions, long offsets, long masks, int maskHeads) {
+    static BatchAddresses at(long address, PackedBatch batch) {
+      long tokens = batch.tokens();
+      long masks = address + 4 * (3 * tokens + batch.sequences() + 1);
       return new BatchAddresses(
-          address, address + 4 * tokens, address + 8 * tokens, address + 12 * tokens);
+          address,
+          address + 4 * tokens,
+          address + 8 * tokens,
+          address + 12 * tokens,
+          masks,
+          HeadFactors.heads(batch));
+    }
+
+    /** The factors of one layer, [sequences, maskHeads]; 0 if there are none. */
+    long headMask(int layer, int sequences) {
+      return maskHeads == 0 ? 0 : masks + 4L * layer * sequences * maskHeads;
     }
   }
 
@@ -99,14 +115,14 @@ final class NativeWorkspace implements Workspace {
   BatchAddresses upload(PackedBatch b) {
     if (b != batch) {
       batch = null;
-      long tokens = b.tokens();
-      long bytes = 4 * (3 * tokens + b.sequences() + 1);
+      float[] factors = HeadFactors.of(b);
+      long bytes = 4 * (3L * b.tokens() + b.sequences() + 1 + factors.length);
       if (bytes > batchCapacity) {
         reserveBatch(2 * bytes);
       }
       // The copy of the batch before this one may still read the staging memory.
       check(Espalier.esp_synchronize(lane.address()));
-      BatchAddresses host = BatchAddresses.at(batchStaging.address(), tokens);
+      BatchAddresses host = BatchAddresses.at(batchStaging.address(), b);
       b.read(
           (ids, types, positions, offsets) -> {
             NativeMemory.write(host.ids(), ids, 0, ids.length);
@@ -114,13 +130,14 @@ final class NativeWorkspace implements Workspace {
             NativeMemory.write(host.positions(), positions, 0, positions.length);
             NativeMemory.write(host.offsets(), offsets, 0, offsets.length);
           });
+      NativeMemory.write(host.masks(), factors, 0, factors.length);
       if (!backend.sharesMemory()) {
         check(
             Espalier.esp_write(
                 lane.address(), batchMemory.address(), batchStaging.address(), bytes));
       }
       batch = b;
-      addresses = BatchAddresses.at(batchMemory.address(), tokens);
+      addresses = BatchAddresses.at(batchMemory.address(), b);
     }
     return addresses;
   }

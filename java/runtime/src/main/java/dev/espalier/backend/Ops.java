@@ -5,6 +5,7 @@ import dev.espalier.model.Activation;
 import dev.espalier.model.Pooling;
 import dev.espalier.tensor.Embeddings;
 import dev.espalier.tensor.HeadLayout;
+import dev.espalier.tensor.HeadMask;
 import dev.espalier.tensor.Heads;
 import dev.espalier.tensor.LayerNorm;
 import dev.espalier.tensor.Linear;
@@ -79,13 +80,20 @@ public final class Ops {
     return x;
   }
 
-  /** {@code softmax(q k^T scale) v} for each sequence and head: [T, sum of value widths]. */
-  public Tensor attention(Tensor qkv, PackedBatch batch, Heads heads) {
+  /**
+   * {@code factor softmax(q k^T scale) v} for each sequence and head: [T, sum of value widths].
+   *
+   * @param layerIndex whose factors of the batch's head masks are meant
+   * @throws InvalidInputException if a head mask has no such layer, or fewer heads than the layout
+   *     names
+   */
+  public Tensor attention(Tensor qkv, PackedBatch batch, Heads heads, int layerIndex) {
     HeadLayout layout = heads.layout();
+    checkMasks(batch, layout, layerIndex);
     same("attention", "qkv has", qkv.columns(), "the heads expect", layout.qkvColumns());
     sameRows("attention", "qkv", qkv, batch);
     Tensor context = workspace.allocate(qkv.rows(), layout.vColumns());
-    backend.attention(qkv, batch, heads, context);
+    backend.attention(qkv, batch, heads, layerIndex, context);
     return context;
   }
 
@@ -249,6 +257,25 @@ public final class Ops {
                   + tables.typeVocabSize()
                   + " token types");
         }
+      }
+    }
+  }
+
+  private static void checkMasks(PackedBatch batch, HeadLayout layout, int layerIndex) {
+    for (int b = 0; batch.isMasked() && b < batch.sequences(); b++) {
+      HeadMask mask = batch.headMask(b);
+      if (mask != null && (layerIndex >= mask.layers() || layout.indexBound() > mask.heads())) {
+        throw new InvalidInputException(
+            "attention: sequence "
+                + b
+                + " has a head mask ["
+                + mask.layers()
+                + ", "
+                + mask.heads()
+                + "], layer "
+                + layerIndex
+                + " has heads up to "
+                + (layout.indexBound() - 1));
       }
     }
   }

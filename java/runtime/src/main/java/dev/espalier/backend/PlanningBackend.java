@@ -60,7 +60,7 @@ final class PlanningBackend implements Backend {
   }
 
   @Override
-  public void attention(Tensor qkv, PackedBatch batch, Heads heads, Tensor context) {
+  public void attention(Tensor qkv, PackedBatch batch, Heads heads, int layer, Tensor context) {
     recorder.op(qkv, context);
   }
 

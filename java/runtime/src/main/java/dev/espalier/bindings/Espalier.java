@@ -24,7 +24,7 @@ import org.bytedeco.javacpp.annotation.Platform;
 @NoException
 public final class Espalier {
   /** {@code ESP_ABI_VERSION} of the header that this class was written from. */
-  public static final int ABI_VERSION = 4;
+  public static final int ABI_VERSION = 5;
 
   // esp_status
   public static final int ESP_OK = 0;
@@ -109,6 +109,10 @@ public final class Espalier {
   public static native int esp_lane_create(
       @Cast("esp_backend*") long backend, @Cast("esp_backend**") long[] out);
 
+  public static native int esp_lane_tag(@Cast("esp_backend*") long lane, int tag);
+
+  public static native int esp_fault_tag(@Cast("esp_backend*") long lane);
+
   public static native int esp_synchronize(@Cast("esp_backend*") long lane);
 
   public static native int esp_alloc(
@@ -183,6 +187,7 @@ public final class Espalier {
   public static native int esp_heads_create(
       @Cast("esp_backend*") long backend,
       int count,
+      @Cast("const int32_t*") long index,
       @Cast("const int32_t*") long qk_width,
       @Cast("const int32_t*") long v_width,
       @Cast("const float*") long scale,
@@ -281,6 +286,8 @@ public final class Espalier {
       @Cast("const int32_t*") long offsets,
       @Cast("const uint8_t*") long key_mask,
       @Cast("const esp_heads*") long heads,
+      @Cast("const float*") long head_mask,
+      long head_mask_pitch,
       @Cast("void*") long context,
       long context_pitch);
 

@@ -7,6 +7,7 @@ import dev.espalier.model.Activation;
 import dev.espalier.model.ModelConfig;
 import dev.espalier.model.Pooling;
 import dev.espalier.tensor.Embeddings;
+import dev.espalier.tensor.HeadMask;
 import dev.espalier.tensor.LayerNorm;
 import dev.espalier.tensor.Linear;
 import dev.espalier.tensor.PackedBatch;
@@ -28,6 +29,7 @@ public final class Encoder implements AutoCloseable {
   private final LayerNorm embeddingsNorm;
   private final List<Layer> layers;
   private final Optional<Linear> pooler;
+  private final Optional<HeadMask> headMask;
 
   Encoder(
       ModelConfig config,
@@ -35,13 +37,27 @@ public final class Encoder implements AutoCloseable {
       Embeddings embeddings,
       LayerNorm embeddingsNorm,
       List<Layer> layers,
-      Optional<Linear> pooler) {
+      Optional<Linear> pooler,
+      Optional<HeadMask> headMask) {
     this.config = config;
     this.backend = backend;
     this.embeddings = embeddings;
     this.embeddingsNorm = embeddingsNorm;
     this.layers = List.copyOf(layers);
     this.pooler = pooler;
+    this.headMask = headMask;
+  }
+
+  /**
+   * The same weights, under a head mask: it holds for every sequence that brings none of its own.
+   * Lives as long as this encoder; only one of the two is to be closed.
+   *
+   * @throws dev.espalier.InvalidInputException if the mask is not [layers, original heads]
+   */
+  public Encoder withHeadMask(HeadMask mask) {
+    mask.checkShape(config.layers(), config.heads());
+    return new Encoder(
+        config, backend, embeddings, embeddingsNorm, layers, pooler, Optional.of(mask));
   }
 
   /**
@@ -50,7 +66,7 @@ public final class Encoder implements AutoCloseable {
    * @param ops whose workspace was planned for at least this many tokens; reset first
    * @throws dev.espalier.InvalidInputException if a token id, type or sequence length is outside
    *     the model's tables; if an int8 layer meets a value that is not finite (the message names
-   *     the layer)
+   *     the layer); if a head mask is not [layers, original heads]
    */
   public Tensor forward(Ops ops, PackedBatch batch, EncoderObserver observer) {
     return forward(ops, batch, null, observer);
@@ -66,7 +82,9 @@ public final class Encoder implements AutoCloseable {
     return forward(ops, batch, rows, EncoderObserver.NONE);
   }
 
-  private Tensor forward(Ops ops, PackedBatch batch, int[] rows, EncoderObserver observer) {
+  private Tensor forward(Ops ops, PackedBatch sequences, int[] rows, EncoderObserver observer) {
+    PackedBatch batch = headMask.map(sequences::withHeadMask).orElse(sequences);
+    checkMasks(batch);
     Tensor x = ops.embedLayerNorm(batch, embeddings, embeddingsNorm);
     observer.hiddenState(0, x, ops);
     for (int l = 0; l < layers.size(); l++) {
@@ -76,13 +94,21 @@ public final class Encoder implements AutoCloseable {
     return x;
   }
 
+  private void checkMasks(PackedBatch batch) {
+    for (int b = 0; batch.isMasked() && b < batch.sequences(); b++) {
+      if (batch.headMask(b) != null) {
+        batch.headMask(b).checkShape(config.layers(), config.heads());
+      }
+    }
+  }
+
   /** One layer: x [T, H] to [T, H], or to [rows, H] where not all rows are wanted. */
   private Tensor layer(
       Ops ops, int l, Tensor x, PackedBatch batch, int[] rows, EncoderObserver observer) {
     Layer w = layers.get(l);
     Tensor qkv = ops.at(l, "query, key, value").linear(x, w.qkv());
     observer.queryKeyValue(l, qkv, batch, w.heads(), ops);
-    Tensor context = ops.attention(qkv, batch, w.heads());
+    Tensor context = ops.attention(qkv, batch, w.heads(), l);
     if (rows != null) {
       context = ops.gatherRows(context, rows);
       x = ops.gatherRows(x, rows);

@@ -5,6 +5,7 @@ import dev.espalier.backend.FeedForward;
 import dev.espalier.backend.RowSource;
 import dev.espalier.format.Checkpoint;
 import dev.espalier.model.EncoderTensors;
+import dev.espalier.model.LayerShape;
 import dev.espalier.model.ModelConfig;
 import dev.espalier.model.ModelSource;
 import dev.espalier.tensor.DType;
@@ -16,7 +17,6 @@ import dev.espalier.tensor.Linear;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.SortedSet;
 
 /**
  * Packs an opened model's weights into a backend: names of a checkpoint on one side, an {@link
@@ -81,7 +81,7 @@ public final class EncoderPacker {
         weights.contains(EncoderTensors.POOLER + ".weight")
             ? Optional.of(packer.linear(List.of(EncoderTensors.POOLER), false))
             : Optional.empty();
-    return new Encoder(config, backend, embeddings, norm, layers, pooler);
+    return new Encoder(config, backend, embeddings, norm, layers, pooler, Optional.empty());
   }
 
   private Embeddings embeddings(int h) {
@@ -97,30 +97,22 @@ public final class EncoderPacker {
   }
 
   private Layer layer(int l) {
+    LayerShape shape = config.shape(l);
+    HeadLayout heads = shape.heads();
+    int h = config.hiddenSize();
+    int inner = shape.intermediateSize();
     String prefix = "encoder.layer." + l + ".";
     String self = prefix + "attention.self.";
+    List<String> qkv = List.of(self + "query", self + "key", self + "value");
     return new Layer(
-        packer.linear(List.of(self + "query", self + "key", self + "value"), true),
-        packer.keep(backend.heads(headLayout(l))),
-        packer.linear(List.of(prefix + "attention.output.dense"), true),
+        packer.linear(qkv, heads.qkvColumns(), h),
+        packer.keep(backend.heads(heads)),
+        packer.linear(List.of(prefix + "attention.output.dense"), h, heads.vColumns()),
         packer.norm(prefix + "attention.output.LayerNorm"),
         new FeedForward(
-            packer.linear(List.of(prefix + "intermediate.dense"), true),
+            packer.linear(List.of(prefix + "intermediate.dense"), inner, h),
             config.activation(),
-            packer.linear(List.of(prefix + "output.dense"), true)),
+            packer.linear(List.of(prefix + "output.dense"), h, inner)),
         packer.norm(prefix + "output.LayerNorm"));
-  }
-
-  /** All heads of the original model that {@code pruned_heads} does not list, at full width. */
-  private HeadLayout headLayout(int layer) {
-    SortedSet<Integer> pruned = config.prunedHeads().get(layer);
-    float scale = (float) (1 / Math.sqrt(config.headSize()));
-    List<HeadLayout.Head> heads = new ArrayList<>();
-    for (int head = 0; head < config.heads(); head++) {
-      if (pruned == null || !pruned.contains(head)) {
-        heads.add(new HeadLayout.Head(head, config.headSize(), config.headSize(), scale));
-      }
-    }
-    return new HeadLayout(heads);
   }
 }

@@ -66,6 +66,17 @@ final class WeightPacker {
         .orElseGet(matrix::isInt8);
   }
 
+  /**
+   * A linear layer of the encoder, whose tensors are absent where it has no outputs or no inputs.
+   */
+  Linear linear(List<String> names, int outputs, int inputs) {
+    if (outputs > 0 && inputs > 0) {
+      return linear(names, true);
+    }
+    float[] bias = outputs > 0 ? vector(names.get(0) + ".bias") : new float[0];
+    return keep(backend.linear(outputs, inputs, (first, count, target) -> {}, bias));
+  }
+
   /** One linear layer, or several of the same input as one: their outputs side by side. */
   Linear linear(List<String> names, boolean quantizable) {
     StoredMatrix matrix =

@@ -80,6 +80,7 @@ final class ConfigReader {
         types,
         eps(),
         prunedHeads(layers, heads),
+        shapes(layers, heads, hidden / heads, intermediate),
         labels(),
         json.string("problem_type", null),
         json.bool("tie_word_embeddings", true));
@@ -153,7 +154,7 @@ final class ConfigReader {
   private void checkForeignFields() {
     for (Map.Entry<String, String> field : FOREIGN.entrySet()) {
       JsonNode value = json.raw(field.getKey());
-      boolean ours = field.getKey().equals("espalier") && Int8Format.isInt8(json);
+      boolean ours = field.getKey().equals("espalier") && Int8Format.isEspalier(json);
       if (value == null || isEmpty(value) || value.toString().equals(field.getValue()) || ours) {
         continue;
       }
@@ -264,14 +265,27 @@ final class ConfigReader {
                 + where
                 + " removes all "
                 + heads
-                + " heads of the layer, which is not implemented; transformers cannot run such a"
-                + " layer either");
+                + " heads of the layer, which transformers cannot run; such a layer is written with"
+                + " espalier.layers (docs/FORMAT.md)");
       }
       if (!gone.isEmpty()) {
         pruned.put(layer, Collections.unmodifiableSortedSet(gone));
       }
     }
     return Collections.unmodifiableSortedMap(pruned);
+  }
+
+  private List<LayerShape> shapes(int layers, int heads, int headSize, int intermediate) {
+    if (!Int8Format.isEspalier(json)) {
+      return List.of();
+    }
+    JsonFields espalier = JsonFields.of(label + ": espalier", json.raw("espalier"));
+    List<LayerShape> shapes = LayerShapes.read(espalier, layers, heads, headSize, intermediate);
+    if (!shapes.isEmpty() && !json.members("pruned_heads").isEmpty()) {
+      throw new ModelFormatException(
+          label + ": pruned_heads and espalier.layers both say which heads are left; keep one");
+    }
+    return shapes;
   }
 
   private Map<Integer, String> labels() {

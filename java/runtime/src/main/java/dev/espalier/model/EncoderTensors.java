@@ -61,7 +61,8 @@ public final class EncoderTensors {
 
   /**
    * What every encoder of this configuration has, in the order of its forward pass; the pooler is
-   * not among it.
+   * not among it, nor are tensors without elements, which layers without heads or without a
+   * feed-forward part would have.
    */
   public static Map<String, List<Integer>> required(ModelConfig config) {
     Map<String, List<Integer>> shapes = new LinkedHashMap<>();
@@ -72,14 +73,14 @@ public final class EncoderTensors {
     norm(shapes, EMBEDDING_NORM, hidden);
     for (int i = 0; i < config.layers(); i++) {
       String layer = layer(i);
-      int attention = config.headsLeft(i) * config.headSize();
-      linear(shapes, layer + ".attention.self.query", attention, hidden);
-      linear(shapes, layer + ".attention.self.key", attention, hidden);
-      linear(shapes, layer + ".attention.self.value", attention, hidden);
-      linear(shapes, layer + ".attention.output.dense", hidden, attention);
+      LayerShape shape = config.shape(i);
+      linear(shapes, layer + ".attention.self.query", shape.heads().qkColumns(), hidden);
+      linear(shapes, layer + ".attention.self.key", shape.heads().qkColumns(), hidden);
+      linear(shapes, layer + ".attention.self.value", shape.heads().vColumns(), hidden);
+      linear(shapes, layer + ".attention.output.dense", hidden, shape.heads().vColumns());
       norm(shapes, layer + ".attention.output.LayerNorm", hidden);
-      linear(shapes, layer + ".intermediate.dense", config.intermediateSize(), hidden);
-      linear(shapes, layer + ".output.dense", hidden, config.intermediateSize());
+      linear(shapes, layer + ".intermediate.dense", shape.intermediateSize(), hidden);
+      linear(shapes, layer + ".output.dense", hidden, shape.intermediateSize());
       norm(shapes, layer + ".output.LayerNorm", hidden);
     }
     return shapes;
@@ -93,8 +94,12 @@ public final class EncoderTensors {
   }
 
   private static void linear(Map<String, List<Integer>> shapes, String name, int out, int in) {
-    shapes.put(name + ".weight", List.of(out, in));
-    shapes.put(name + ".bias", List.of(out));
+    if (out > 0 && in > 0) {
+      shapes.put(name + ".weight", List.of(out, in));
+    }
+    if (out > 0) {
+      shapes.put(name + ".bias", List.of(out));
+    }
   }
 
   private static void norm(Map<String, List<Integer>> shapes, String name, int width) {

@@ -8,8 +8,8 @@ import java.util.Set;
 
 /**
  * The {@code "espalier"} object of a {@code config.json} with {@code "model_type":
- * "espalier_bert"}: what the directory has that transformers cannot express. Today that is int8
- * matrices; docs/FORMAT.md tells the layout.
+ * "espalier_bert"}: what the directory has that transformers cannot express. That is int8 matrices,
+ * layers of uneven shapes ({@link LayerShapes}), or both; docs/FORMAT.md tells the layout.
  */
 final class Int8Format {
   /** The model type that makes other readers refuse. */
@@ -26,13 +26,19 @@ final class Int8Format {
    */
   static final String SCHEME = "w8-per-row-a8-per-token";
 
-  private static final Set<String> FIELDS = Set.of("format", "dtype", "scheme");
+  private static final Set<String> FIELDS = Set.of("format", "dtype", "scheme", LayerShapes.FIELD);
 
   private Int8Format() {}
 
-  /** Whether the configuration says that matrices may be int8; {@link #check} has accepted it. */
-  static boolean isInt8(JsonFields config) {
+  /** Whether the configuration has an espalier object; {@link #check} has accepted it. */
+  static boolean isEspalier(JsonFields config) {
     return MODEL_TYPE.equals(config.string("model_type", null));
+  }
+
+  /** Whether it says that matrices may be int8. */
+  static boolean isInt8(JsonFields config) {
+    return isEspalier(config)
+        && JsonFields.of(config.label() + ": espalier", config.raw("espalier")).has("dtype");
   }
 
   /**
@@ -66,8 +72,10 @@ final class Int8Format {
               + VERSION
               + ", which is known here");
     }
-    expect(json, "dtype", DTYPE);
-    expect(json, "scheme", SCHEME);
+    if (json.has("dtype") || json.has("scheme") || !json.has(LayerShapes.FIELD)) {
+      expect(json, "dtype", DTYPE);
+      expect(json, "scheme", SCHEME);
+    }
   }
 
   private static void expect(JsonFields json, String field, String only) {

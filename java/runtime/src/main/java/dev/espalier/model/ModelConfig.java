@@ -1,7 +1,10 @@
 package dev.espalier.model;
 
 import dev.espalier.format.JsonText;
+import dev.espalier.tensor.HeadLayout;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
@@ -22,6 +25,8 @@ import java.util.SortedSet;
  * @param layerNormEps added to the variance in every LayerNorm
  * @param prunedHeads layer index to the original indices of the heads that were removed; layers
  *     without are absent
+ * @param shapes what each layer has, where that differs from layer to layer in more than {@code
+ *     prunedHeads} can say (docs/FORMAT.md); else empty
  * @param labels class names by id, from {@code id2label}; empty if the file names none
  * @param problemType {@code problem_type} as the file has it, or null
  * @param tieWordEmbeddings whether the masked language model's decoder is the word table itself
@@ -38,6 +43,7 @@ public record ModelConfig(
     int typeVocabSize,
     double layerNormEps,
     SortedMap<Integer, SortedSet<Integer>> prunedHeads,
+    List<LayerShape> shapes,
     Map<Integer, String> labels,
     String problemType,
     boolean tieWordEmbeddings) {
@@ -51,6 +57,26 @@ public record ModelConfig(
    */
   public static ModelConfig read(Path file) {
     return ConfigReader.read(JsonText.readObject(file));
+  }
+
+  /** What layer {@code layer} has: heads and their widths, and columns of its feed-forward part. */
+  public LayerShape shape(int layer) {
+    if (!shapes.isEmpty()) {
+      return shapes.get(layer);
+    }
+    SortedSet<Integer> pruned = prunedHeads.getOrDefault(layer, Collections.emptySortedSet());
+    List<HeadLayout.Head> left = new ArrayList<>();
+    for (int head = 0; head < heads; head++) {
+      if (!pruned.contains(head)) {
+        left.add(new HeadLayout.Head(head, headSize(), headSize(), attentionScale()));
+      }
+    }
+    return new LayerShape(new HeadLayout(left), intermediateSize);
+  }
+
+  /** What scores are multiplied by before the softmax, also in a head that was sliced. */
+  public float attentionScale() {
+    return (float) (1 / Math.sqrt(headSize()));
   }
 
   /** The first of the architectures that is a task; {@link Task#NONE} if none is. */
@@ -72,7 +98,7 @@ public record ModelConfig(
 
   /** The number of heads that layer {@code layer} still has. */
   public int headsLeft(int layer) {
-    return prunedHeads.containsKey(layer) ? heads - prunedHeads.get(layer).size() : heads;
+    return shape(layer).heads().heads().size();
   }
 
   /** Width of one unpruned head: {@code hiddenSize / heads}. */

@@ -22,8 +22,8 @@ import java.util.TreeMap;
 /**
  * Writes a model as a Hugging Face directory: {@code config.json}, {@code model.safetensors}, its
  * tokenizer files and, where it has embedding settings, what sentence-transformers keeps them in. A
- * model with int8 matrices gets {@code "model_type": "espalier_bert"}, so that other readers refuse
- * it (docs/FORMAT.md).
+ * model with int8 matrices or layers of uneven shapes gets {@code "model_type": "espalier_bert"},
+ * so that other readers refuse it (docs/FORMAT.md).
  */
 public final class ModelWriter {
   private static final String[] MODULES = {"Transformer", "Pooling", "Normalize"};
@@ -133,12 +133,18 @@ public final class ModelWriter {
       j.writeString(name);
     }
     j.writeEndArray();
-    j.writeStringField("model_type", int8 ? Int8Format.MODEL_TYPE : "bert");
-    if (int8) {
+    boolean uneven = !c.shapes().isEmpty();
+    j.writeStringField("model_type", int8 || uneven ? Int8Format.MODEL_TYPE : "bert");
+    if (int8 || uneven) {
       j.writeObjectFieldStart("espalier");
       j.writeNumberField("format", Int8Format.VERSION);
-      j.writeStringField("dtype", Int8Format.DTYPE);
-      j.writeStringField("scheme", Int8Format.SCHEME);
+      if (int8) {
+        j.writeStringField("dtype", Int8Format.DTYPE);
+        j.writeStringField("scheme", Int8Format.SCHEME);
+      }
+      if (uneven) {
+        LayerShapes.write(j, c);
+      }
       j.writeEndObject();
     }
     j.writeNumberField("vocab_size", c.vocabSize());

@@ -279,6 +279,7 @@ final class OnnxBert {
         embeddings.types().shape().get(0),
         eps,
         Collections.unmodifiableSortedMap(pruned),
+        List.of(),
         Map.of(),
         null,
         true);

@@ -82,7 +82,8 @@ final class WeightCheck {
               + shape
               + (config.prunedHeads().isEmpty()
                   ? ""
-                  : " (pruned_heads " + config.prunedHeads() + ")"));
+                  : " (pruned_heads " + config.prunedHeads() + ")")
+              + (config.shapes().isEmpty() ? "" : " (espalier.layers)"));
     }
   }
 

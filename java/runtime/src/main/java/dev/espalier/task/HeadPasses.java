@@ -17,6 +17,9 @@ final class HeadPasses implements AutoCloseable {
   private final TaskHead head;
   private final int tokens;
 
+  /** Whose workspaces these passes use: this object, or the one that it is a view of. */
+  private final HeadPasses resident;
+
   /** Workspaces differ by the end of the pass, and are made when a pass is first run. */
   private Lanes sequenceLanes;
 
@@ -31,18 +34,31 @@ final class HeadPasses implements AutoCloseable {
     this.encoder = encoder;
     this.head = head;
     this.tokens = tokens;
+    this.resident = this;
+  }
+
+  private HeadPasses(HeadPasses resident, Encoder encoder) {
+    this.encoder = encoder;
+    this.head = resident.head;
+    this.tokens = resident.tokens;
+    this.resident = resident.resident;
+  }
+
+  /** The same passes over a view of the encoder; nothing of it is to be closed. */
+  HeadPasses over(Encoder view) {
+    return new HeadPasses(this, view);
   }
 
   /** Logits of every sequence, [B, classes]. */
   float[] sequenceLogits(PackedBatch batch) {
-    try (Lanes.Lane lane = sequenceLanes().take()) {
+    try (Lanes.Lane lane = resident.sequenceLanes().take()) {
       return lane.ops().toArray(sequences(lane.ops(), batch));
     }
   }
 
   /** Logits of every token, [T, classes]. */
   float[] tokenLogits(PackedBatch batch) {
-    try (Lanes.Lane lane = tokenLanes().take()) {
+    try (Lanes.Lane lane = resident.tokenLanes().take()) {
       return lane.ops().toArray(tokens(lane.ops(), batch));
     }
   }
@@ -54,7 +70,7 @@ final class HeadPasses implements AutoCloseable {
    * @param sink takes them in that order
    */
   void maskLogits(PackedBatch batch, int[] rows, TaskHead.LogitsSink sink) {
-    try (Lanes.Lane lane = maskLanes().take()) {
+    try (Lanes.Lane lane = resident.maskLanes().take()) {
       masks(lane.ops(), batch, rows, sink);
     }
   }

@@ -15,6 +15,7 @@ import dev.espalier.model.ModelSource;
 import dev.espalier.model.Models;
 import dev.espalier.model.Task;
 import dev.espalier.tensor.DType;
+import dev.espalier.tensor.HeadMask;
 import dev.espalier.text.EncodedBatch;
 import dev.espalier.text.WordPieceTokenizer;
 import java.util.Arrays;
@@ -27,7 +28,8 @@ import java.util.stream.Collectors;
  * it, close it.
  *
  * <p>Thread-safe. {@link #close} may be called while other threads compute: they finish, later
- * calls throw {@link IllegalStateException}.
+ * calls throw {@link IllegalStateException}. A model that is dropped without being closed is
+ * reported when the garbage collector finds it: a warning with the stack of where it was loaded.
  */
 public final class Model implements AutoCloseable {
   private final String name;
@@ -43,6 +45,9 @@ public final class Model implements AutoCloseable {
   private final Optional<EmbeddingSettings> embeddingSettings;
   private final Lease lease;
 
+  /** Whether this is a view that {@link #withHeadMask} made. */
+  private final boolean view;
+
   private Model(
       ModelSource source, Backend backend, Encoder encoder, PackedHead packed, int batchTokens) {
     this.name = source.name();
@@ -57,7 +62,24 @@ public final class Model implements AutoCloseable {
     this.passes = new HeadPasses(encoder, head.orElse(null), most);
     this.tokenizer = source.tokenizer().map(WordPieceTokenizer::load);
     this.embeddingSettings = source.embedding();
-    this.lease = new Lease("model " + name, this::free);
+    this.lease = new Lease("model " + name, freeing(lanes, passes, head, encoder, backend));
+    this.view = false;
+  }
+
+  private Model(Model resident, Encoder encoder) {
+    this.name = resident.name;
+    this.location = resident.location;
+    this.backend = resident.backend;
+    this.encoder = encoder;
+    this.head = resident.head;
+    this.headProblem = resident.headProblem;
+    this.batchTokens = resident.batchTokens;
+    this.lanes = resident.lanes;
+    this.passes = resident.passes.over(encoder);
+    this.tokenizer = resident.tokenizer;
+    this.embeddingSettings = resident.embeddingSettings;
+    this.lease = resident.lease;
+    this.view = true;
   }
 
   /** {@link #load(String, ModelOptions)} with {@link ModelOptions#DEFAULT}. */
@@ -102,6 +124,21 @@ public final class Model implements AutoCloseable {
       }
       backend.close();
       throw e;
+    }
+  }
+
+  /**
+   * This model under a head mask: the same weights in memory, so that many masks, one a task, share
+   * one model. Heads whose factor is 0 are not computed. The view lives as long as this model;
+   * closing the view does nothing.
+   *
+   * @param mask [layers, original heads]; replaces the mask that this model may have
+   * @throws dev.espalier.InvalidInputException if its shape differs from that
+   * @throws IllegalStateException if the model is closed
+   */
+  public Model withHeadMask(HeadMask mask) {
+    try (Lease.Use use = use()) {
+      return new Model(this, encoder.withHeadMask(mask));
     }
   }
 
@@ -181,6 +218,11 @@ public final class Model implements AutoCloseable {
     return end;
   }
 
+  /** Tokens of one forward pass where as many wait: no more than make it cheaper by the token. */
+  int efficientTokens() {
+    return Math.min(batchTokens, backend.efficientTokens());
+  }
+
   /** Threads that compute at any time. */
   int threads() {
     return backend.lanes();
@@ -232,17 +274,26 @@ public final class Model implements AutoCloseable {
     return lease.isClosed();
   }
 
-  /** Frees the model, after the calls that are under way. Does nothing the second time. */
+  /**
+   * Frees the model, after the calls that are under way. Does nothing the second time, and nothing
+   * on a view of another model.
+   */
   @Override
   public void close() {
-    lease.close();
+    if (!view) {
+      lease.close();
+    }
   }
 
-  private void free() {
-    lanes.close();
-    passes.close();
-    head.ifPresent(TaskHead::close);
-    encoder.close();
-    backend.close();
+  /** What frees a model without referring to it, so that a forgotten one can be found. */
+  private static Runnable freeing(
+      Lanes lanes, HeadPasses passes, Optional<TaskHead> head, Encoder encoder, Backend backend) {
+    return () -> {
+      lanes.close();
+      passes.close();
+      head.ifPresent(TaskHead::close);
+      encoder.close();
+      backend.close();
+    };
   }
 }

@@ -19,6 +19,9 @@ public record HeadLayout(List<Head> heads) {
    */
   public record Head(int index, int qkWidth, int vWidth, float scale) {
     public Head {
+      if (index < 0) {
+        throw new IllegalArgumentException("head index must be at least 0, got " + index);
+      }
       if (qkWidth < 1 || vWidth < 1) {
         throw new IllegalArgumentException(
             "head " + index + ": widths must be at least 1, got " + qkWidth + " and " + vWidth);
@@ -28,6 +31,11 @@ public record HeadLayout(List<Head> heads) {
 
   public HeadLayout {
     heads = List.copyOf(heads);
+  }
+
+  /** Above every head's original index; 0 if there are none. */
+  public int indexBound() {
+    return heads.stream().mapToInt(h -> h.index() + 1).max().orElse(0);
   }
 
   /** The columns that all queries (or all keys) take. */

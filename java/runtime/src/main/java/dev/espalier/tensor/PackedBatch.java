@@ -14,7 +14,10 @@ public final class PackedBatch {
   private final int[] offsets;
   private final int longest;
 
-  private PackedBatch(int[] ids, int[] types, int[] offsets) {
+  /** One a sequence, null where it has none; null if no sequence has one. */
+  private final HeadMask[] masks;
+
+  private PackedBatch(int[] ids, int[] types, int[] offsets, HeadMask[] masks) {
     this.ids = ids;
     this.types = types;
     this.offsets = offsets;
@@ -27,6 +30,16 @@ public final class PackedBatch {
       }
     }
     this.longest = max;
+    this.masks = masks;
+  }
+
+  private PackedBatch(PackedBatch tokens, HeadMask[] masks) {
+    this.ids = tokens.ids;
+    this.types = tokens.types;
+    this.offsets = tokens.offsets;
+    this.positions = tokens.positions;
+    this.longest = tokens.longest;
+    this.masks = masks;
   }
 
   /** A batch of sequences given as one array of ids each, all of token type 0. */
@@ -48,7 +61,7 @@ public final class PackedBatch {
   public static PackedBatch starting(int[] starts, int tokens) {
     int[] offsets = Arrays.copyOf(starts, starts.length + 1);
     offsets[starts.length] = tokens;
-    return new PackedBatch(new int[tokens], new int[tokens], offsets);
+    return new PackedBatch(new int[tokens], new int[tokens], offsets, null);
   }
 
   /** Number of tokens, T. */
@@ -93,6 +106,35 @@ public final class PackedBatch {
     return positions[token];
   }
 
+  /** Whether a sequence has a head mask. */
+  public boolean isMasked() {
+    return masks != null;
+  }
+
+  /** The head mask of sequence {@code b}, or null if all its heads are as they are. */
+  public HeadMask headMask(int b) {
+    return masks == null ? null : masks[b];
+  }
+
+  /**
+   * The factor of a head of sequence {@code b}; 1 where the sequence has no mask.
+   *
+   * @param head its index in the unpruned layer
+   */
+  public float headFactor(int b, int layer, int head) {
+    HeadMask mask = headMask(b);
+    return mask == null ? 1 : mask.value(layer, head);
+  }
+
+  /** The same tokens; sequences that have no head mask get this one. */
+  public PackedBatch withHeadMask(HeadMask mask) {
+    HeadMask[] all = masks == null ? new HeadMask[sequences()] : masks.clone();
+    for (int b = 0; b < all.length; b++) {
+      all[b] = all[b] == null ? mask : all[b];
+    }
+    return new PackedBatch(this, all.length == 0 ? null : all);
+  }
+
   /** Token ids [T]; a copy. */
   public int[] ids() {
     return ids.clone();
@@ -114,6 +156,7 @@ public final class PackedBatch {
     private int[] ids = new int[256];
     private int[] types = new int[256];
     private int[] offsets = new int[17];
+    private HeadMask[] masks;
     private int tokens;
     private int sequences;
 
@@ -146,6 +189,21 @@ public final class PackedBatch {
       return this;
     }
 
+    /**
+     * Appends a sequence with a head mask of its own.
+     *
+     * @param mask null for none
+     * @throws InvalidInputException if the sequence is empty
+     */
+    public Builder add(int[] ids, int[] types, int from, int to, HeadMask mask) {
+      add(ids, types, from, to);
+      if (mask != null) {
+        masks = Arrays.copyOf(masks == null ? new HeadMask[0] : masks, offsets.length);
+        masks[sequences - 1] = mask;
+      }
+      return this;
+    }
+
     public int tokens() {
       return tokens;
     }
@@ -158,7 +216,8 @@ public final class PackedBatch {
       return new PackedBatch(
           Arrays.copyOf(ids, tokens),
           Arrays.copyOf(types, tokens),
-          Arrays.copyOf(offsets, sequences + 1));
+          Arrays.copyOf(offsets, sequences + 1),
+          masks == null ? null : Arrays.copyOf(masks, sequences));
     }
   }
 }

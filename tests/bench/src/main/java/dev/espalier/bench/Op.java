@@ -29,7 +29,7 @@ public enum Op {
   ATTENTION(3 * Op.HIDDEN, 0) {
     @Override
     Tensor run(Ops ops, OpWeights w, Tensor x, Tensor r) {
-      return ops.attention(x, w.batch(), w.heads());
+      return ops.attention(x, w.batch(), w.heads(), 0);
     }
   },
   ADD_LAYERNORM(Op.HIDDEN, 0) {

@@ -1,8 +1,6 @@
 package dev.espalier.bench;
 
 import dev.espalier.model.ModelConfig;
-import java.util.SortedSet;
-import java.util.TreeSet;
 
 /**
  * How much arithmetic texts cost, counted from the model's shape and the real tokens: padding is no
@@ -20,12 +18,9 @@ final class Work {
   static double flops(ModelConfig config, int[] lengths) {
     double perToken = 0;
     double perTokenPair = 0;
-    double h = config.hiddenSize();
     for (int l = 0; l < config.layers(); l++) {
-      SortedSet<Integer> pruned = config.prunedHeads().getOrDefault(l, new TreeSet<>());
-      double width = (double) (config.heads() - pruned.size()) * config.headSize();
-      perToken += 2 * (4 * h * width + 2 * h * config.intermediateSize());
-      perTokenPair += 2 * 2 * width;
+      perToken += config.shape(l).flopsPerToken(config.hiddenSize());
+      perTokenPair += config.shape(l).flopsPerTokenPair();
     }
     double flops = 0;
     for (int n : lengths) {

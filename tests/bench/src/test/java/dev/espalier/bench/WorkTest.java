@@ -26,6 +26,7 @@ class WorkTest {
         2,
         1e-12,
         pruned,
+        List.of(),
         Map.of(),
         null,
         true);

@@ -8,10 +8,12 @@ import dev.espalier.backend.Workspace;
 import dev.espalier.encoder.Encoder;
 import dev.espalier.encoder.EncoderObserver;
 import dev.espalier.encoder.EncoderPacker;
+import dev.espalier.model.ModelConfig;
 import dev.espalier.model.ModelSource;
 import dev.espalier.model.Models;
 import dev.espalier.model.Pooling;
 import dev.espalier.tensor.DType;
+import dev.espalier.tensor.HeadMask;
 import dev.espalier.tensor.PackedBatch;
 import dev.espalier.tensor.Tensor;
 import java.nio.file.Path;
@@ -25,8 +27,8 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /**
  * A text's hidden states, pooler output and pooled vectors are the same bits alone and in any
- * batch, on any number of threads. The bits of one thread and a lone text are what everything else
- * is held against.
+ * batch, on any number of threads, whatever the head masks of the others. The bits of one thread
+ * and a lone text are what everything else is held against.
  */
 class BatchIndependenceTest {
   private static final long SEED = Long.getLong("espalier.seed", 7_000);
@@ -65,8 +67,12 @@ class BatchIndependenceTest {
     }
   }
 
-  /** A text's tokens, and its bits when it is alone. */
-  private record Text(int[] ids, int[] types, int[] bits) {}
+  /** A text's tokens, its head mask, which may be null, and its bits when it is alone. */
+  private record Text(int[] ids, int[] types, HeadMask mask, int[] bits) {
+    PackedBatch.Builder addTo(PackedBatch.Builder batch) {
+      return batch.add(ids, types, 0, ids.length, mask);
+    }
+  }
 
   private static void run(Subject subject, Supplier<ModelSource> model, int batches) {
     run(subject, model, DType.F32, batches);
@@ -101,10 +107,22 @@ class BatchIndependenceTest {
       int length = (int) Math.round(Math.pow(longest, random.nextDouble()));
       int[] ids = random.ints(length, 0, source.config().vocabSize()).toArray();
       int[] types = random.ints(length, 0, source.config().typeVocabSize()).toArray();
-      PackedBatch alone = new PackedBatch.Builder().add(ids, types, 0, length).build();
-      texts.add(new Text(ids, types, forward(encoder, ops, alone).get(0)));
+      HeadMask mask = i % 3 == 0 ? mask(source.config(), random) : null;
+      Text text = new Text(ids, types, mask, null);
+      PackedBatch alone = text.addTo(new PackedBatch.Builder()).build();
+      texts.add(new Text(ids, types, mask, forward(encoder, ops, alone).get(0)));
     }
     return texts;
+  }
+
+  /** Half of the heads off, some at full strength, some at any. */
+  private static HeadMask mask(ModelConfig config, SplittableRandom random) {
+    float[] factors = new float[config.layers() * config.heads()];
+    for (int i = 0; i < factors.length; i++) {
+      int kind = random.nextInt(4);
+      factors[i] = kind < 2 ? 0 : kind == 2 ? 1 : (float) random.nextGaussian();
+    }
+    return HeadMask.of(config.layers(), config.heads(), factors);
   }
 
   private static void check(Encoder encoder, Ops ops, List<Text> texts, long seed, String where) {
@@ -118,7 +136,7 @@ class BatchIndependenceTest {
       if (!chosen.isEmpty() && builder.tokens() + length > budget) {
         break;
       }
-      builder.add(texts.get(t).ids(), texts.get(t).types(), 0, length);
+      texts.get(t).addTo(builder);
       chosen.add(t);
     }
     List<int[]> together = forward(encoder, ops, builder.build());

@@ -69,7 +69,7 @@ class EdgeTest {
                 var y = ops.activation(Activation.GELU, ops.linear(x, w));
                 int rows =
                     ops.addLayerNorm(y, y, norm).rows()
-                        + ops.attention(y, empty, heads).rows()
+                        + ops.attention(y, empty, heads, 0).rows()
                         + ops.pool(y, empty, Pooling.MEAN, true).rows()
                         + ops.feedForward(x, new FeedForward(w, Activation.RELU, back)).rows();
                 assertEquals(0, rows);
@@ -107,7 +107,7 @@ class EdgeTest {
         float[] y = ops.toArray(ops.linear(ops.fromArray(x, rows, h), w));
         assertTrue(Float.isNaN(y[20 * 50]));
         ops.addLayerNorm(ops.fromArray(x, rows, h), ops.fromArray(x, rows, h), norm);
-        ops.attention(ops.fromArray(x, rows, h), batch, heads);
+        ops.attention(ops.fromArray(x, rows, h), batch, heads, 0);
         for (Activation a : Activation.values()) {
           ops.activation(a, ops.fromArray(x, rows, h));
           ops.feedForward(ops.fromArray(x, rows, h), new FeedForward(w, a, back));

@@ -51,6 +51,7 @@ final class RandomModel {
             2,
             1e-12,
             pruned,
+            List.of(),
             Map.of(),
             null,
             true);
