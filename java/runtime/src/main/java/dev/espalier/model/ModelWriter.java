@@ -106,7 +106,10 @@ public final class ModelWriter {
 
   private static void fill(ModelSource model, Path directory) throws IOException {
     json(directory.resolve("config.json"), j -> config(model, j));
-    SafetensorsFileWriter.write(model.weights(), directory.resolve("model.safetensors"));
+    boolean bare = model.config().task() == Task.NONE;
+    SafetensorsFileWriter.write(
+        bare ? model.weights() : new PrefixedCheckpoint(model.weights()),
+        directory.resolve("model.safetensors"));
     if (model.tokenizer().isPresent()) {
       TokenizerFiles files = model.tokenizer().get();
       copy(files.tokenizerJson(), directory.resolve("tokenizer.json"));
