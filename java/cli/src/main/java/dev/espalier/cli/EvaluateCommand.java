@@ -1,9 +1,15 @@
 package dev.espalier.cli;
 
 import com.fasterxml.jackson.core.JsonGenerator;
+import dev.espalier.InvalidInputException;
+import dev.espalier.compress.AskedQuestion;
 import dev.espalier.compress.Evaluation;
 import dev.espalier.compress.Evaluation.Result;
+import dev.espalier.compress.LabelledText;
+import dev.espalier.compress.LabelledWords;
 import dev.espalier.compress.ScoredPair;
+import dev.espalier.compress.TaskEvaluation;
+import dev.espalier.model.Task;
 import dev.espalier.task.Model;
 import dev.espalier.task.ModelOptions;
 import dev.espalier.task.TextEmbedder;
@@ -14,6 +20,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -27,9 +35,17 @@ import picocli.CommandLine.Spec;
     description = EvaluateCommand.SUMMARY,
     footer = {
       "",
-      "stsb: Spearman's correlation of cosines with scores. FILE is CSV (.tsv: separated by tabs)"
-          + " with",
-      "sentence1, sentence2 and score in these columns, or in columns that its first row names so.",
+      "stsb: Spearman's correlation with people's scores, of cosines, or of a cross-encoder's"
+          + " output. FILE is",
+      "CSV (.tsv: separated by tabs) with sentence1, sentence2 and score in these columns, or in"
+          + " columns that",
+      "its first row names so.",
+      "sst2: accuracy. FILE has sentence and label (a class's id or name) in its columns.",
+      "wnut17: F1 of entities, spans as conlleval reads them. FILE has a word and its label a"
+          + " line.",
+      "qa: F1 and exact match. FILE is in SQuAD's form; of XQuAD's 48 articles the last ten count,"
+          + " unless",
+      "--articles says otherwise.",
       "agreement: mean and smallest cosine to the vectors of a reference, over the lines of FILE.",
       "",
       "Examples:",
@@ -39,6 +55,13 @@ import picocli.CommandLine.Spec;
     })
 final class EvaluateCommand implements Callable<Integer> {
   static final String SUMMARY = "Measures models on a task.";
+
+  private static final List<String> TASKS = List.of("sst2", "stsb", "wnut17", "qa", "agreement");
+
+  /** XQuAD's English part is small: the articles before these are there to train on. */
+  private static final int XQUAD_ARTICLES = 48;
+
+  private static final int XQUAD_FIRST_HELD_OUT = 39;
 
   private final Console console;
 
@@ -54,8 +77,8 @@ final class EvaluateCommand implements Callable<Integer> {
   @Option(
       names = "--task",
       required = true,
-      paramLabel = "stsb|agreement",
-      description = "What to measure.")
+      paramLabel = "TASK",
+      description = "What to measure: sst2, stsb, wnut17, qa or agreement.")
   private String task;
 
   @Option(
@@ -70,6 +93,12 @@ final class EvaluateCommand implements Callable<Integer> {
       paramLabel = "M",
       description = "For agreement: the model to agree with, in fp32 (default: each M itself).")
   private String reference;
+
+  @Option(
+      names = "--articles",
+      paramLabel = "A-B",
+      description = "For qa: the articles of FILE to ask about, from 1 (default: 39-48, or all).")
+  private String articles;
 
   @Mixin private BackendArgs backend;
   @Mixin private DtypeArgs dtype;
@@ -86,33 +115,89 @@ final class EvaluateCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    boolean agreement = task.equals("agreement");
-    if (!agreement && !task.equals("stsb")) {
+    if (!TASKS.contains(task)) {
       throw new ParameterException(
-          spec.commandLine(), "--task \"" + task + "\" is unknown; choose stsb or agreement");
+          spec.commandLine(),
+          "--task \"" + task + "\" is unknown; choose " + String.join(", ", TASKS));
     }
-    if (reference != null && !agreement) {
+    if (reference != null && !task.equals("agreement")) {
       throw new ParameterException(spec.commandLine(), "--reference goes with --task agreement");
     }
+    if (articles != null && !task.equals("qa")) {
+      throw new ParameterException(spec.commandLine(), "--articles goes with --task qa");
+    }
     ModelOptions options = dtype.over(backend.options(console));
-    List<ScoredPair> pairs = agreement ? List.of() : ScoredPair.read(data);
-    List<String> texts = agreement ? Evaluation.texts(data) : List.of();
+    Measure measure = measure(options);
     List<Result> results = new ArrayList<>();
     try (Progress progress = Progress.start(console, "loading")) {
       for (String name : models) {
         progress.now("evaluating " + name);
         try (Model model = Model.load(name, options)) {
-          TextEmbedder embedder = new TextEmbedder(model);
-          if (agreement) {
-            results.addAll(agreement(name, embedder, texts, options));
-          } else {
-            results.add(Evaluation.stsb(name, embedder, pairs));
-          }
+          results.addAll(measure.of(name, model));
         }
       }
     }
     console.print(json ? Json.pretty(j -> write(j, results)) : table(results));
     return ExitCode.OK;
+  }
+
+  /** Measures one model on data that is read. */
+  private interface Measure {
+    List<Result> of(String name, Model model);
+  }
+
+  private Measure measure(ModelOptions options) {
+    switch (task) {
+      case "sst2":
+        List<LabelledText> labelled = LabelledText.read(data);
+        return (name, m) -> List.of(TaskEvaluation.accuracy(name, task, m, labelled));
+      case "wnut17":
+        List<LabelledWords> sentences = LabelledWords.read(data);
+        return (name, m) -> List.of(TaskEvaluation.entities(name, task, m, sentences));
+      case "qa":
+        List<AskedQuestion> questions = asked(AskedQuestion.read(data));
+        return (name, m) -> TaskEvaluation.questions(name, m, questions);
+      case "agreement":
+        List<String> texts = Evaluation.texts(data);
+        return (name, m) -> agreement(name, new TextEmbedder(m), texts, options);
+      default:
+        List<ScoredPair> pairs = ScoredPair.read(data);
+        return (name, m) -> List.of(stsb(name, m, pairs));
+    }
+  }
+
+  /** The architecture decides whether the two sentences are read together or apart. */
+  private static Result stsb(String name, Model model, List<ScoredPair> pairs) {
+    return model.config().task() == Task.SEQUENCE_CLASSIFICATION
+        ? TaskEvaluation.crossEncoder(name, model, pairs)
+        : Evaluation.stsb(name, new TextEmbedder(model), pairs);
+  }
+
+  /** Questions on the articles that count. */
+  private List<AskedQuestion> asked(List<AskedQuestion> all) {
+    int last = all.get(all.size() - 1).article();
+    int from = 1;
+    int to = last;
+    if (articles != null) {
+      Matcher range = Pattern.compile("([0-9]{1,6})-([0-9]{1,6})").matcher(articles);
+      if (!range.matches()) {
+        throw new ParameterException(
+            spec.commandLine(), "--articles \"" + articles + "\" is not a range like 39-48");
+      }
+      from = Integer.parseInt(range.group(1));
+      to = Integer.parseInt(range.group(2));
+    } else if (last == XQUAD_ARTICLES) {
+      from = XQUAD_FIRST_HELD_OUT;
+    }
+    int first = from;
+    int end = to;
+    List<AskedQuestion> chosen =
+        all.stream().filter(q -> q.article() >= first && q.article() <= end).toList();
+    if (chosen.isEmpty()) {
+      throw new InvalidInputException(
+          data + ": has articles 1-" + last + ", none of " + first + "-" + end);
+    }
+    return chosen;
   }
 
   private List<Result> agreement(

@@ -1,8 +1,11 @@
 package dev.espalier.cli;
 
+import dev.espalier.ModelFormatException;
 import dev.espalier.backend.Backend;
 import dev.espalier.encoder.Encoder;
 import dev.espalier.encoder.EncoderPacker;
+import dev.espalier.encoder.TaskHead;
+import dev.espalier.encoder.TaskHeadPacker;
 import dev.espalier.model.ModelSource;
 import dev.espalier.model.Models;
 import dev.espalier.tensor.DType;
@@ -57,9 +60,19 @@ final class InspectCommand implements Callable<Integer> {
             type.isPresent()
                 ? EncoderPacker.pack(source, made, type.get())
                 : EncoderPacker.pack(source, made)) {
-      facts = ModelFacts.of(source, encoder, made.description());
+      facts = ModelFacts.of(source, encoder, made.description(), headProblem(source, made, type));
     }
     console.print(json ? Json.pretty(facts::write) : facts.toText());
     return ExitCode.OK;
+  }
+
+  private static Optional<String> headProblem(
+      ModelSource source, Backend backend, Optional<DType> type) {
+    try {
+      TaskHeadPacker.pack(source, backend, type).ifPresent(TaskHead::close);
+      return Optional.empty();
+    } catch (ModelFormatException e) {
+      return Optional.of(e.getMessage());
+    }
   }
 }

@@ -35,6 +35,12 @@ final class Json {
     json.writeRaw('\n');
   }
 
+  /** A text that may hold unpaired surrogates, which UTF-8 cannot say: they become U+FFFD. */
+  static void writeText(JsonGenerator json, String name, String text) throws IOException {
+    json.writeStringField(
+        name, new String(text.getBytes(StandardCharsets.UTF_16LE), StandardCharsets.UTF_16LE));
+  }
+
   /** One value, indented, with a line end. */
   static String pretty(Body body) {
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();

@@ -77,11 +77,15 @@ final class LineReader {
       stop--;
     }
     line++;
-    String text = decode(start, stop);
-    offset += next - start;
+    int from = start;
+    // The line is taken even if it is not UTF-8: whoever catches that goes on with the next one.
     start = next;
     searched = next;
-    return text;
+    try {
+      return decode(from, stop);
+    } finally {
+      offset += next - from;
+    }
   }
 
   /** Whether {@link #next} would not wait: a whole line is here, or more bytes are. */

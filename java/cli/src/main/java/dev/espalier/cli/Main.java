@@ -133,6 +133,11 @@ public final class Main {
       case "demo" -> new DemoCommand(console);
       case "embed" -> new EmbedCommand(console);
       case "similarity" -> new SimilarityCommand(console);
+      case "classify" -> new ClassifyCommand(console);
+      case "ner" -> new NerCommand(console);
+      case "qa" -> new QaCommand(console);
+      case "fill-mask" -> new FillMaskCommand(console);
+      case "rerank" -> new RerankCommand(console);
       case "tokenize" -> new TokenizeCommand(console);
       case "inspect" -> new InspectCommand(console);
       case "models" -> new ModelsCommand(console);

@@ -8,6 +8,7 @@ import dev.espalier.model.EmbeddingSettings;
 import dev.espalier.model.EncoderTensors;
 import dev.espalier.model.ModelConfig;
 import dev.espalier.model.ModelSource;
+import dev.espalier.model.Task;
 import dev.espalier.tensor.HeadLayout;
 import dev.espalier.text.WordPieceTokenizer;
 import java.io.File;
@@ -30,6 +31,7 @@ import java.util.stream.Collectors;
  * @param heads by layer, the heads that are left
  * @param packedBytes of the encoder's weights in memory
  * @param backend that packed them
+ * @param headProblem why the head that the architecture names cannot be used; empty if it can
  */
 record ModelFacts(
     String location,
@@ -39,7 +41,8 @@ record ModelFacts(
     long packedBytes,
     String backend,
     Map<String, String> tokenizer,
-    Optional<EmbeddingSettings> embedding) {
+    Optional<EmbeddingSettings> embedding,
+    Optional<String> headProblem) {
 
   /**
    * The tensors of the files.
@@ -57,7 +60,8 @@ record ModelFacts(
       Map<String, Long> dtypes,
       SortedSet<String> taskHeads) {}
 
-  static ModelFacts of(ModelSource source, Encoder encoder, String backend) {
+  static ModelFacts of(
+      ModelSource source, Encoder encoder, String backend, Optional<String> headProblem) {
     return new ModelFacts(
         source.location(),
         source.config(),
@@ -66,7 +70,8 @@ record ModelFacts(
         encoder.bytes(),
         backend,
         source.tokenizer().map(t -> WordPieceTokenizer.load(t).describe()).orElse(Map.of()),
-        source.embedding());
+        source.embedding(),
+        headProblem);
   }
 
   private static Stored stored(ModelSource source) {
@@ -116,6 +121,7 @@ record ModelFacts(
     Facts facts = new Facts("");
     facts.add("model", location);
     facts.add("architecture", architecture());
+    facts.add("task", task());
     facts.add("parameters", Facts.count(stored.parameters()));
     facts.add("layers", Integer.toString(config.layers()));
     facts.add("hidden size", Integer.toString(config.hiddenSize()));
@@ -150,6 +156,15 @@ record ModelFacts(
       s.append(t);
     }
     return s.toString();
+  }
+
+  /** What the model answers, and whether it can. */
+  private String task() {
+    if (config.task() == Task.NONE) {
+      return "none: an encoder alone";
+    }
+    String kind = config.problemType() == null ? "" : ", " + config.problemType().replace('_', ' ');
+    return config.task().label() + kind + headProblem.map(p -> ", but " + p).orElse("");
   }
 
   private String types() {
@@ -220,6 +235,13 @@ record ModelFacts(
     j.writeStartObject();
     j.writeStringField("location", location);
     j.writeStringField("architecture", architecture());
+    if (config.task() == Task.NONE) {
+      j.writeNullField("task");
+    } else {
+      j.writeStringField("task", config.task().label());
+    }
+    j.writeStringField("problem_type", config.problemType());
+    j.writeStringField("head_problem", headProblem.orElse(null));
     j.writeNumberField("parameters", stored.parameters());
     j.writeNumberField("layers", config.layers());
     j.writeNumberField("hidden_size", config.hiddenSize());

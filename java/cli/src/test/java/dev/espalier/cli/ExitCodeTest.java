@@ -151,9 +151,15 @@ class ExitCodeTest {
         "demo",
         "embed",
         "similarity",
+        "classify",
+        "ner",
+        "qa",
+        "fill-mask",
+        "rerank",
         "tokenize",
         "inspect",
         "models",
+        "evaluate",
         "parity",
         "doctor"
       })

@@ -90,7 +90,13 @@ class ReportCommandsTest {
     JsonNode models = json(Cli.run("models", "--json").expect(0).out()).get("models");
     String text = Cli.run("models").expect(0).out();
     List<String> expected =
-        List.of("all-minilm-l6-v2", "all-minilm-l6-v2-q", "bge-small-en-v1.5", "bge-small-zh-v1.5");
+        List.of(
+            "all-minilm-l6-v2",
+            "all-minilm-l6-v2-q",
+            "bge-small-en-v1.5",
+            "bge-small-zh-v1.5",
+            "bert-base-uncased",
+            "bert-base-cased");
     assertEquals(expected, models.findValuesAsText("name"));
     for (JsonNode model : models) {
       assertEquals(
@@ -141,7 +147,7 @@ class ReportCommandsTest {
         json(Cli.run("parity", "--golden", golden, "--backend", "java", "--json").expect(0).out());
     assertEquals(Set.of("fixtures", "passed"), fields(out));
     assertTrue(out.get("passed").booleanValue());
-    assertEquals(5, out.get("fixtures").size());
+    assertEquals(7, out.get("fixtures").size());
     for (JsonNode fixture : out.get("fixtures")) {
       assertEquals(Set.of("name", "verdict", "outputs"), fields(fixture));
       for (JsonNode output : fixture.get("outputs")) {

@@ -1,13 +1,10 @@
 package dev.espalier.task;
 
 import dev.espalier.InvalidInputException;
-import dev.espalier.backend.Ops;
-import dev.espalier.encoder.EncoderObserver;
-import dev.espalier.encoder.Lanes;
 import dev.espalier.model.EmbeddingSettings;
 import dev.espalier.tensor.PackedBatch;
-import dev.espalier.tensor.Tensor;
 import dev.espalier.text.EncodedBatch;
+import java.util.ArrayList;
 import java.util.List;
 
 /**
@@ -16,10 +13,8 @@ import java.util.List;
  *
  * <p>Thread-safe. Lives as long as its model, which it does not close.
  */
-public final class TextEmbedder {
-  private final Model model;
-  private final EmbeddingSettings settings;
-  private final String prompt;
+public final class TextEmbedder extends Pipeline<String, float[]> {
+  private final EmbedSteps steps;
 
   /** Embeds as the model says. */
   public TextEmbedder(Model model) {
@@ -31,32 +26,22 @@ public final class TextEmbedder {
    *     the options ask for a length or a prompt that the model has not
    */
   public TextEmbedder(Model model, EmbedOptions options) {
-    this.model = model;
-    this.settings =
-        options.over(model.embeddingSettings(), model.location(), model.config().maxPositions());
-    this.prompt = settings.defaultPrompt() == null ? "" : prompt(settings);
+    this(model, new EmbedSteps(model, options));
   }
 
-  private static String prompt(EmbeddingSettings settings) {
-    String text = settings.prompts().get(settings.defaultPrompt());
-    if (text == null) {
-      throw new InvalidInputException(
-          "prompt \""
-              + settings.defaultPrompt()
-              + "\" is unknown; the model has "
-              + settings.prompts().keySet());
-    }
-    return text;
+  private TextEmbedder(Model model, EmbedSteps steps) {
+    super(model, steps);
+    this.steps = steps;
   }
 
   /** Values of one vector. */
   public int dimensions() {
-    return model.config().hiddenSize();
+    return model().config().hiddenSize();
   }
 
   /** How vectors are made. */
   public EmbeddingSettings settings() {
-    return settings;
+    return steps.settings();
   }
 
   /** The vector of one text. */
@@ -117,36 +102,29 @@ public final class TextEmbedder {
   }
 
   private void run(List<String> texts, Sink sink) {
-    try (Lease.Use use = model.use()) {
+    List<String> prompted = prompted(texts);
+    try (Lease.Use use = model().use()) {
       EncodedBatch encoded = new EncodedBatch();
-      model
-          .tokenizer()
-          .encodeBatch(prompted(texts), settings.maxLength(), model.threads(), encoded);
+      model().tokenizer().encodeBatch(prompted, settings().maxLength(), model().threads(), encoded);
       for (int first = 0, next; first < encoded.size(); first = next) {
-        next = model.batchEnd(encoded, first);
+        next = model().batchEnd(encoded, first);
         PackedBatch.Builder batch = new PackedBatch.Builder();
         for (int i = first; i < next; i++) {
           batch.add(encoded.ids(), null, encoded.offsets()[i], encoded.offsets()[i + 1]);
         }
-        sink.accept(first, next - first, forward(batch.build()));
+        sink.accept(first, next - first, steps.vectors(batch.build()));
       }
     }
   }
 
   private List<String> prompted(List<String> texts) {
-    for (int i = 0; i < texts.size(); i++) {
-      if (texts.get(i) == null) {
-        throw new InvalidInputException("text " + i + " is null");
+    List<String> prompted = new ArrayList<>(texts.size());
+    for (String text : texts) {
+      if (text == null) {
+        throw new InvalidInputException("text " + prompted.size() + " is null");
       }
+      prompted.add(steps.prompted(text));
     }
-    return prompt.isEmpty() ? texts : texts.stream().map(prompt::concat).toList();
-  }
-
-  private float[] forward(PackedBatch batch) {
-    try (Lanes.Lane lane = model.lanes().take()) {
-      Ops ops = lane.ops();
-      Tensor x = model.encoder().forward(ops, batch, EncoderObserver.NONE);
-      return ops.toArray(ops.pool(x, batch, settings.pooling(), settings.normalize()));
-    }
+    return prompted;
   }
 }

@@ -1,0 +1,2 @@
+/** Espalier's models behind LangChain4j's interfaces. */
+package dev.espalier.langchain4j;

@@ -1,0 +1,79 @@
+package dev.espalier.task;
+
+import java.util.List;
+
+/** Runs forward passes over what waits in a queue, one after the other, until that is closed. */
+final class BatchWorker<O> extends Thread {
+  private final Model model;
+  private final Steps<?, O, ?> steps;
+  private final int budget;
+  private final BatchQueue<O> queue;
+  private final BatchEvents events;
+
+  /**
+   * @param budget in tokens
+   */
+  BatchWorker(
+      String name,
+      Model model,
+      Steps<?, O, ?> steps,
+      int budget,
+      BatchQueue<O> queue,
+      BatchEvents events) {
+    super(name);
+    this.model = model;
+    this.steps = steps;
+    this.budget = budget;
+    this.queue = queue;
+    this.events = events;
+    setDaemon(true);
+  }
+
+  @Override
+  public void run() {
+    List<BatchItem.Part<O>> parts;
+    while (!(parts = queue.take(budget)).isEmpty()) {
+      compute(parts);
+    }
+  }
+
+  /**
+   * One pass over all parts. If it fails, its halves are computed on their own: what is wrong with
+   * one item is found in a few passes, and its neighbours get the bits that they would have got.
+   */
+  private void compute(List<BatchItem.Part<O>> parts) {
+    List<O> outputs;
+    try {
+      outputs = pass(parts);
+    } catch (RuntimeException e) {
+      List<BatchItem.Part<O>> left = parts.stream().filter(p -> !p.item().isDone()).toList();
+      if (parts.size() == 1 || model.isClosed()) {
+        left.forEach(p -> p.item().fail(e));
+      } else if (!left.isEmpty()) {
+        int half = (left.size() + 1) / 2;
+        compute(left.subList(0, half));
+        if (half < left.size()) {
+          compute(left.subList(half, left.size()));
+        }
+      }
+      return;
+    } catch (Error e) {
+      parts.forEach(p -> p.item().fail(e));
+      return;
+    }
+    for (int i = 0; i < parts.size(); i++) {
+      parts.get(i).accept(outputs.get(i));
+    }
+  }
+
+  private List<O> pass(List<BatchItem.Part<O>> parts) {
+    long started = System.nanoTime();
+    List<O> outputs;
+    try (Lease.Use use = model.use()) {
+      outputs = steps.forward(parts.stream().map(BatchItem.Part::sequence).toList());
+    }
+    int tokens = parts.stream().mapToInt(p -> p.sequence().size()).sum();
+    events.passed(model.name(), parts.size(), tokens, System.nanoTime() - started);
+    return outputs;
+  }
+}

@@ -1,0 +1,2 @@
+/** Espalier's models behind Spring AI's interfaces. */
+package dev.espalier.springai;
