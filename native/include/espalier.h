@@ -33,7 +33,7 @@
 extern "C" {
 #endif
 
-#define ESP_ABI_VERSION 4
+#define ESP_ABI_VERSION 5
 
 typedef int32_t esp_status;
 enum {
@@ -134,6 +134,14 @@ ESP_API void esp_backend_destroy(esp_backend* backend);
 // A handle on the same backend, for one caller at a time: its ops run in order, and beside those of other lanes.
 // Objects made with one may be used with any. Destroyed with esp_backend_destroy, before the backend.
 ESP_API esp_status esp_lane_create(esp_backend* backend, esp_backend** out);
+
+// Gives the ops that follow on the lane a number, from 0 up to 2^30, by which esp_fault_tag names the one that failed
+// on the device.
+ESP_API esp_status esp_lane_tag(esp_backend* lane, int32_t tag);
+
+// The number of the op whose failure on the device esp_synchronize or esp_read last reported on the lane; -1 if none
+// was.
+ESP_API int32_t esp_fault_tag(esp_backend* lane);
 
 // Waits until everything that was started on the lane is done.
 ESP_API esp_status esp_synchronize(esp_backend* lane);

@@ -82,6 +82,10 @@ esp_status esp_lane_create(esp_backend* backend, esp_backend** out) {
   return backend->table->lane_create(backend, out);
 }
 
+esp_status esp_lane_tag(esp_backend* lane, int32_t tag) { return lane->table->lane_tag(lane, tag); }
+
+int32_t esp_fault_tag(esp_backend* lane) { return lane->table->fault_tag(lane); }
+
 esp_status esp_synchronize(esp_backend* lane) { return lane->table->synchronize(lane); }
 
 esp_status esp_alloc(esp_backend* backend, int64_t bytes, void** out) {

@@ -59,6 +59,9 @@ esp_status lane_create(esp_backend* backend, esp_backend** out) {
   return guard([&] { *out = new CpuBackend(cpu(backend)); });
 }
 
+// Ops are done when they return, and report their failures themselves.
+esp_status lane_tag(esp_backend*, int32_t) { return ESP_OK; }
+int32_t fault_tag(esp_backend*) { return -1; }
 esp_status synchronize(esp_backend*) { return ESP_OK; }
 
 esp_status allocate_memory(esp_backend*, int64_t bytes, void** out) {
@@ -228,6 +231,8 @@ esp_status pool(esp_backend* backend, int32_t pooling, int32_t normalize, const 
 const Table kTable = {kTableVersion,
                       backend_destroy,
                       lane_create,
+                      lane_tag,
+                      fault_tag,
                       synchronize,
                       allocate_memory,
                       free_memory,

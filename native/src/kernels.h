@@ -5,6 +5,8 @@
 
 #include <stdint.h>
 
+#include "head.h"
+
 namespace espalier {
 
 class Call;
@@ -34,14 +36,6 @@ struct Int8Weight {
   int32_t* zero_points;  // null if there are none
 };
 
-// Head h reads columns query[h].., key[h].., value[h].. of qkv, writes columns context[h].. of the context, and is
-// column index[h] of a head mask.
-struct Head {
-  int32_t index;
-  int32_t query, key, value, context;
-  int32_t qk_width, v_width;
-  float scale;
-};
 struct Heads {
   int32_t count;
   int32_t largest_qk, largest_v;

@@ -12,13 +12,15 @@
 
 namespace espalier {
 
-constexpr int32_t kTableVersion = 2;
+constexpr int32_t kTableVersion = 3;
 
 // Every entry does what the function of its name in espalier.h says.
 struct Table {
   int32_t version;
   decltype(&esp_backend_destroy) backend_destroy;
   decltype(&esp_lane_create) lane_create;
+  decltype(&esp_lane_tag) lane_tag;
+  decltype(&esp_fault_tag) fault_tag;
   decltype(&esp_synchronize) synchronize;
   decltype(&esp_alloc) alloc;
   decltype(&esp_free) free;

@@ -24,7 +24,7 @@ import org.bytedeco.javacpp.annotation.Platform;
 @NoException
 public final class Espalier {
   /** {@code ESP_ABI_VERSION} of the header that this class was written from. */
-  public static final int ABI_VERSION = 4;
+  public static final int ABI_VERSION = 5;
 
   // esp_status
   public static final int ESP_OK = 0;
@@ -108,6 +108,10 @@ public final class Espalier {
 
   public static native int esp_lane_create(
       @Cast("esp_backend*") long backend, @Cast("esp_backend**") long[] out);
+
+  public static native int esp_lane_tag(@Cast("esp_backend*") long lane, int tag);
+
+  public static native int esp_fault_tag(@Cast("esp_backend*") long lane);
 
   public static native int esp_synchronize(@Cast("esp_backend*") long lane);
 

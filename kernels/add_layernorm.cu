@@ -1,0 +1,60 @@
+// y[t,:] = layernorm(x[t,:] + r[t,:]) * gamma + beta
+// x, r, y [rows,columns] elements with pitches   gamma, beta [columns] f32   any rows >= 0, columns >= 1
+// r may be null, y may be x or r
+// grid rows / 4   block 4 warps   smem 4 rows of floats   one warp per row, one pass over memory
+// statistics in f32, two-pass variance        CPU twin: native/src/cpu/add_layernorm.cpp
+#include "launch.cuh"
+#include "layernorm.cuh"
+#include "ops.h"
+
+namespace espalier {
+namespace gpu {
+namespace {
+
+template <typename E>
+__global__ void __launch_bounds__(kNormWarps * 32)
+    add_layernorm_kernel(const E* x, int64_t x_pitch, const E* r, int64_t r_pitch, int64_t rows, int columns,
+                         const float* gamma, const float* beta, float eps, E* y, int64_t y_pitch) {
+  constexpr int N = kPack<E>;
+  const int warp = static_cast<int>(threadIdx.x) / 32;
+  const int64_t row = static_cast<int64_t>(blockIdx.x) * (blockDim.x / 32) + warp;
+  if (row >= rows) return;
+  float* s = dynamic_shared<float>() + warp * columns;
+  for (int c = static_cast<int>(threadIdx.x) % 32 * N; c < columns; c += 32 * N) {
+    const int valid = columns - c;
+    float v[N];
+    load_pack(x + row * x_pitch + c, valid, true, v);
+    if (r != nullptr) {
+      float w[N];
+      load_pack(r + row * r_pitch + c, valid, true, w);
+#pragma unroll
+      for (int i = 0; i < N; ++i) v[i] += w[i];
+    }
+#pragma unroll
+    for (int i = 0; i < N; ++i) {
+      if (i < valid) s[c + i] = v[i];
+    }
+  }
+  layernorm_row(s, columns, gamma, beta, eps, y + row * y_pitch);
+}
+
+}  // namespace
+
+cudaError_t add_layernorm(int32_t dtype, const void* x, int64_t x_pitch, const void* r, int64_t r_pitch, int64_t rows,
+                          int64_t columns, const float* gamma, const float* beta, float eps, void* y, int64_t y_pitch,
+                          cudaStream_t stream) {
+  return with_element(dtype, [&](auto element) {
+    using E = typename decltype(element)::Type;
+    const int warps = norm_warps(columns);
+    LaunchShape shape;
+    shape.grid = dim3(static_cast<unsigned>((rows + warps - 1) / warps));
+    shape.block = dim3(32 * warps);
+    shape.shared_bytes = static_cast<size_t>(columns) * warps * sizeof(float);
+    shape.stream = stream;
+    return launch(add_layernorm_kernel<E>, shape, static_cast<const E*>(x), x_pitch, static_cast<const E*>(r), r_pitch,
+                  rows, static_cast<int>(columns), gamma, beta, eps, static_cast<E*>(y), y_pitch);
+  });
+}
+
+}  // namespace gpu
+}  // namespace espalier

@@ -1,0 +1,104 @@
+// What the host starts: one launcher for each kernel file, which puts the kernel on the stream and returns what the
+// launch returned. Arguments are those of espalier.h, `dtype` being the tensors' element (ESP_F32, ESP_F16, ESP_BF16);
+// tensors begin at multiples of 16 bytes, and so do their rows. The argument multiprocessors
+// chooses between instances that give the same bits.
+#ifndef ESPALIER_KERNELS_OPS_H
+#define ESPALIER_KERNELS_OPS_H
+
+#include <cuda_runtime.h>
+
+#include "espalier.h"
+#include "head.h"
+
+namespace espalier {
+namespace gpu {
+
+// y = values: fp32 [rows,columns] contiguous to elements, and back.
+cudaError_t convert_from_f32(int32_t dtype, const float* values, int64_t rows, int64_t columns, void* y,
+                             int64_t y_pitch, cudaStream_t stream);
+cudaError_t convert_to_f32(int32_t dtype, const void* x, int64_t x_pitch, int64_t rows, int64_t columns, float* values,
+                           cudaStream_t stream);
+
+cudaError_t embed_layernorm(int32_t dtype, const int32_t* ids, const int32_t* types, const int32_t* positions,
+                            int64_t rows, int64_t columns, const void* word, int32_t word_dtype,
+                            const float* word_scales, int32_t word_zero_point, const float* type, const float* position,
+                            const float* gamma, const float* beta, float eps, void* y, int64_t y_pitch,
+                            cudaStream_t stream);
+
+cudaError_t add_layernorm(int32_t dtype, const void* x, int64_t x_pitch, const void* r, int64_t r_pitch, int64_t rows,
+                          int64_t columns, const float* gamma, const float* beta, float eps, void* y, int64_t y_pitch,
+                          cudaStream_t stream);
+
+cudaError_t activation(int32_t dtype, int32_t activation, const void* x, int64_t x_pitch, int64_t rows, int64_t columns,
+                       void* y, int64_t y_pitch, cudaStream_t stream);
+
+cudaError_t pool(int32_t dtype, int32_t pooling, int32_t normalize, const void* x, int64_t x_pitch, int64_t columns,
+                 int64_t sequences, const int32_t* offsets, void* y, int64_t y_pitch, cudaStream_t stream);
+
+// Where a kernel notes rows that are not finite: the least (tag << 32 | row) of them. ~0 at first.
+struct Fault {
+  unsigned long long* least;
+  uint32_t tag;
+};
+
+// codes [rows,columns] with codes_pitch, scales [rows]; sums [rows] of the codes of each row, or null.
+cudaError_t quantize(int32_t dtype, const void* x, int64_t x_pitch, int64_t rows, int64_t columns, int32_t input_block,
+                     int8_t* codes, int64_t codes_pitch, float* scales, int32_t* sums, Fault fault,
+                     cudaStream_t stream);
+
+// to = codes with a pitch, sums [rows] of each row.   codes [rows,columns] contiguous
+cudaError_t copy_codes(const int8_t* codes, int64_t rows, int64_t columns, int8_t* to, int64_t to_pitch, int32_t* sums,
+                       cudaStream_t stream);
+
+// A product's operands: x [rows,k] and w [n,k], elements of one type; rows of both begin at multiples of 16 bytes.
+struct Operands {
+  const void* x;
+  int64_t x_pitch;
+  int64_t rows;
+  const void* w;
+  int64_t w_pitch;
+  int32_t n;
+  int32_t k;
+};
+
+constexpr int32_t kNoActivation = -1;
+
+// y = x w^T + bias, rounded; then activation(y), rounded again, unless kNoActivation.
+cudaError_t gemm_f32(const Operands& operands, const float* bias, int32_t activation, float* y, int64_t y_pitch,
+                     int32_t multiprocessors, cudaStream_t stream);
+cudaError_t gemm_half(int32_t dtype, const Operands& operands, const float* bias, int32_t activation, void* y,
+                      int64_t y_pitch, int32_t multiprocessors, cudaStream_t stream);
+
+// What turns int32 sums into elements. `zero_points` and `x_sums` are null together.
+struct Int8Scales {
+  const float* x_scales;       // [rows]
+  const int32_t* x_sums;       // [rows]
+  const float* w_scales;       // [n]
+  const int32_t* zero_points;  // [n]
+  const float* bias;           // [n]
+};
+
+// y = fma(float(acc) * x_scale, w_scale, bias), acc = sum x (w - zero_point), rounded to elements, then as above.
+cudaError_t gemm_int8(int32_t dtype, const Operands& operands, const Int8Scales& scales, int32_t activation, void* y,
+                      int64_t y_pitch, int32_t multiprocessors, cudaStream_t stream);
+// acc itself, [rows,n] contiguous.
+cudaError_t gemm_int8_accumulators(const Operands& operands, const int32_t* x_sums, const int32_t* zero_points,
+                                   int32_t* acc, int32_t multiprocessors, cudaStream_t stream);
+
+// The heads, and how wide the widest is.
+struct HeadList {
+  const Head* heads;
+  int32_t count;
+  int32_t largest_qk;
+  int32_t largest_v;
+};
+
+cudaError_t attention(int32_t dtype, const void* qkv, int64_t qkv_pitch, int64_t tokens, int64_t sequences,
+                      const int32_t* offsets, const uint8_t* key_mask, const HeadList& heads, const float* head_mask,
+                      int64_t head_mask_pitch, void* context, int64_t context_pitch, cudaStream_t stream);
+cudaError_t attention_probabilities(int32_t dtype, const void* qkv, int64_t qkv_pitch, int64_t length,
+                                    const uint8_t* key_mask, const HeadList& heads, float* p, cudaStream_t stream);
+
+}  // namespace gpu
+}  // namespace espalier
+#endif

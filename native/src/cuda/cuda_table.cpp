@@ -1,0 +1,235 @@
+// The CUDA backend's table: each op starts its kernels on the lane's stream.
+#include "cuda/cuda_table.h"
+
+#include <atomic>
+#include <string>
+
+#include "cuda/cuda_backend.h"
+
+namespace espalier {
+namespace {
+
+std::atomic<Fail> host_fail{nullptr};
+
+}  // namespace
+
+esp_status fail(esp_status status, const char* text) noexcept {
+  const Fail host = host_fail.load();
+  return host == nullptr ? status : host(status, text);
+}
+
+namespace gpu {
+namespace {
+
+using gpu::cuda;
+const CudaWeight& cuda(const esp_weight* weight) { return *static_cast<const CudaWeight*>(weight); }
+const HeadList& cuda(const esp_heads* heads) { return static_cast<const CudaHeads*>(heads)->list; }
+
+void backend_destroy(esp_backend* backend) {
+  CudaBackend* b = static_cast<CudaBackend*>(backend);
+  cudaSetDevice(b->device);
+  delete b;
+}
+
+esp_status lane_create(esp_backend* backend, esp_backend** out) {
+  const CudaBackend& b = cuda(backend);
+  return on_device(b, [&] { *out = new CudaBackend(b.table, b.device, b.dtype); });
+}
+
+esp_status lane_tag(esp_backend* lane, int32_t tag) {
+  cuda(lane).tag = static_cast<uint32_t>(tag);
+  return ESP_OK;
+}
+
+int32_t fault_tag(esp_backend* lane) { return cuda(lane).fault_tag; }
+
+esp_status synchronize(esp_backend* lane) {
+  return on_device(cuda(lane), [&] { cuda(lane).finish(); });
+}
+
+esp_status embed_layernorm(esp_backend* backend, const int32_t* ids, const int32_t* types, const int32_t* positions,
+                           int64_t rows, int64_t columns, const void* word, int32_t word_dtype,
+                           const float* word_scales, int32_t word_zero_point, const float* type, const float* position,
+                           const float* gamma, const float* beta, float eps, void* y, int64_t y_pitch) {
+  const CudaBackend& b = cuda(backend);
+  return on_device(b, [&] {
+    check(gpu::embed_layernorm(b.dtype, ids, types, positions, rows, columns, word, word_dtype, word_scales,
+                               word_zero_point, type, position, gamma, beta, eps, y, y_pitch, b.stream),
+          "embed_layernorm");
+  });
+}
+
+// `part` is 1 for the second product of feed_forward.
+void run_linear(CudaBackend& b, const void* x, int64_t x_pitch, int64_t rows, const CudaWeight& w, int32_t activation,
+                void* y, int64_t y_pitch, uint32_t part) {
+  if (rows == 0 || w.n == 0) return;
+  const float* bias = w.bias.as<float>();
+  Operands o = {x, x_pitch, rows, w.rows.as<void>(), w.pitch, w.n, w.k};
+  if (w.dtype == ESP_F32) {
+    check(gpu::gemm_f32(o, bias, activation, static_cast<float*>(y), y_pitch, b.multiprocessors, b.stream), "gemm_f32");
+    return;
+  }
+  if (w.dtype != ESP_I8) {
+    check(gpu::gemm_half(w.dtype, o, bias, activation, y, y_pitch, b.multiprocessors, b.stream), "gemm_half");
+    return;
+  }
+  const int64_t codes_bytes = rows * w.pitch;
+  b.codes.reserve(codes_bytes + 8 * rows, b.stream);
+  int8_t* codes = b.codes.as<int8_t>();
+  float* scales = reinterpret_cast<float*>(codes + codes_bytes);
+  const int32_t* zero_points = w.zero_points.as<int32_t>();
+  int32_t* sums = zero_points == nullptr ? nullptr : reinterpret_cast<int32_t*>(scales + rows);
+  check(gpu::quantize(b.dtype, x, x_pitch, rows, w.k, w.input_block, codes, w.pitch, scales, sums, b.fault(part),
+                      b.stream),
+        "quantize");
+  o.x = codes;
+  o.x_pitch = w.pitch;
+  check(gpu::gemm_int8(b.dtype, o, {scales, sums, w.scales.as<float>(), zero_points, bias}, activation, y, y_pitch,
+                       b.multiprocessors, b.stream),
+        "gemm_int8");
+}
+
+esp_status linear(esp_backend* backend, const void* x, int64_t x_pitch, int64_t rows, const esp_weight* weight, void* y,
+                  int64_t y_pitch) {
+  CudaBackend& b = cuda(backend);
+  return on_device(b, [&] { run_linear(b, x, x_pitch, rows, cuda(weight), kNoActivation, y, y_pitch, 0); });
+}
+
+esp_status feed_forward(esp_backend* backend, const void* x, int64_t x_pitch, int64_t rows, const esp_weight* w_in,
+                        int32_t activation, const esp_weight* w_out, void* y, int64_t y_pitch) {
+  CudaBackend& b = cuda(backend);
+  return on_device(b, [&] {
+    const int64_t pitch = pitch_of(cuda(w_in).n, b.dtype);
+    b.intermediate.reserve(rows * pitch * element_bytes(b.dtype), b.stream);
+    void* f = b.intermediate.as<void>();
+    run_linear(b, x, x_pitch, rows, cuda(w_in), activation, f, pitch, 0);
+    run_linear(b, f, pitch, rows, cuda(w_out), kNoActivation, y, y_pitch, 1);
+  });
+}
+
+esp_status quantize(esp_backend* backend, const void* x, int64_t x_pitch, int64_t rows, int64_t columns,
+                    int32_t input_block, int8_t* codes, float* scales) {
+  CudaBackend& b = cuda(backend);
+  return on_device(b, [&] {
+    check(gpu::quantize(b.dtype, x, x_pitch, rows, columns, input_block, codes, columns, scales, nullptr, b.fault(0),
+                        b.stream),
+          "quantize");
+  });
+}
+
+esp_status linear_accumulators(esp_backend* backend, const int8_t* codes, int64_t rows, const esp_weight* weight,
+                               int32_t* acc) {
+  CudaBackend& b = cuda(backend);
+  const CudaWeight& w = cuda(weight);
+  return on_device(b, [&] {
+    if (w.dtype != ESP_I8) {
+      throw Error(ESP_INVALID_ARGUMENT, "weight is fp32: only int8 products have accumulators");
+    }
+    if (rows == 0 || w.n == 0) return;
+    // The codes come without a pitch.
+    const int64_t bytes = rows * w.pitch;
+    b.codes.reserve(bytes + 4 * rows, b.stream);
+    int32_t* sums = reinterpret_cast<int32_t*>(b.codes.as<int8_t>() + bytes);
+    check(gpu::copy_codes(codes, rows, w.k, b.codes.as<int8_t>(), w.pitch, sums, b.stream), "copy_codes");
+    const Operands o = {b.codes.as<void>(), w.pitch, rows, w.rows.as<void>(), w.pitch, w.n, w.k};
+    check(gpu::gemm_int8_accumulators(o, sums, w.zero_points.as<int32_t>(), acc, b.multiprocessors, b.stream),
+          "gemm_int8");
+  });
+}
+
+esp_status activation(esp_backend* backend, int32_t activation, const void* x, int64_t x_pitch, int64_t rows,
+                      int64_t columns, void* y, int64_t y_pitch) {
+  const CudaBackend& b = cuda(backend);
+  return on_device(b, [&] {
+    check(gpu::activation(b.dtype, activation, x, x_pitch, rows, columns, y, y_pitch, b.stream), "activation");
+  });
+}
+
+esp_status add_layernorm(esp_backend* backend, const void* x, int64_t x_pitch, const void* r, int64_t r_pitch,
+                         int64_t rows, int64_t columns, const float* gamma, const float* beta, float eps, void* y,
+                         int64_t y_pitch) {
+  const CudaBackend& b = cuda(backend);
+  return on_device(b, [&] {
+    check(gpu::add_layernorm(b.dtype, x, x_pitch, r, r_pitch, rows, columns, gamma, beta, eps, y, y_pitch, b.stream),
+          "add_layernorm");
+  });
+}
+
+esp_status attention(esp_backend* backend, const void* qkv, int64_t qkv_pitch, int64_t tokens, int64_t sequences,
+                     const int32_t* offsets, const uint8_t* key_mask, const esp_heads* heads, const float* head_mask,
+                     int64_t head_mask_pitch, void* context, int64_t context_pitch) {
+  const CudaBackend& b = cuda(backend);
+  return on_device(b, [&] {
+    check(gpu::attention(b.dtype, qkv, qkv_pitch, tokens, sequences, offsets, key_mask, cuda(heads), head_mask,
+                         head_mask_pitch, context, context_pitch, b.stream),
+          "attention");
+  });
+}
+
+esp_status attention_probabilities(esp_backend* backend, const void* qkv, int64_t qkv_pitch, int64_t length,
+                                   const uint8_t* key_mask, const esp_heads* heads, float* p) {
+  const CudaBackend& b = cuda(backend);
+  return on_device(b, [&] {
+    check(gpu::attention_probabilities(b.dtype, qkv, qkv_pitch, length, key_mask, cuda(heads), p, b.stream),
+          "attention_probabilities");
+  });
+}
+
+esp_status pool(esp_backend* backend, int32_t pooling, int32_t normalize, const void* x, int64_t x_pitch,
+                int64_t columns, int64_t sequences, const int32_t* offsets, void* y, int64_t y_pitch) {
+  const CudaBackend& b = cuda(backend);
+  return on_device(b, [&] {
+    check(gpu::pool(b.dtype, pooling, normalize, x, x_pitch, columns, sequences, offsets, y, y_pitch, b.stream),
+          "pool");
+  });
+}
+
+const CudaTable kTable = {{kTableVersion,
+                           backend_destroy,
+                           lane_create,
+                           lane_tag,
+                           fault_tag,
+                           synchronize,
+                           allocate,
+                           release,
+                           host_allocate,
+                           host_release,
+                           write,
+                           read,
+                           write_matrix,
+                           read_matrix,
+                           weight_create,
+                           weight_destroy,
+                           weight_set_rows,
+                           weight_set_codes,
+                           weight_set_input_block,
+                           weight_set_bias,
+                           weight_bytes,
+                           heads_create,
+                           heads_destroy,
+                           embed_layernorm,
+                           linear,
+                           quantize,
+                           linear_accumulators,
+                           activation,
+                           feed_forward,
+                           add_layernorm,
+                           attention,
+                           attention_probabilities,
+                           pool},
+                          inventory,
+                          describe_device,
+                          backend_create};
+
+}  // namespace
+
+const CudaTable& cuda_table() { return kTable; }
+
+}  // namespace gpu
+}  // namespace espalier
+
+extern "C" ESP_API const espalier::CudaTable* espalier_table(int32_t version, espalier::Fail fail) {
+  if (version != espalier::kTableVersion) return nullptr;
+  espalier::host_fail.store(fail);
+  return &espalier::gpu::cuda_table();
+}
