@@ -135,7 +135,7 @@ final class PruneCommand implements Callable<Integer> {
     Journal journal = Journal.open(journalFile, title);
     journal.onMeasure(n -> progress.at(0, 0, n, "measurements"));
     progress.now("searching");
-    Importance importance = search.importance();
+    Importance importance = search.importance(data);
     try (Trial trial =
         new Trial(source, options, data.objective(), journal, search.blocks(), length)) {
       BitSet removed;

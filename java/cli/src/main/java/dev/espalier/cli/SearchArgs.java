@@ -3,6 +3,7 @@ package dev.espalier.cli;
 import dev.espalier.compress.prune.AStarSearch;
 import dev.espalier.compress.prune.Ablation;
 import dev.espalier.compress.prune.Budget;
+import dev.espalier.compress.prune.Fisher;
 import dev.espalier.compress.prune.Importance;
 import dev.espalier.compress.prune.PruningData;
 import dev.espalier.compress.prune.Search;
@@ -20,7 +21,7 @@ import picocli.CommandLine.Spec;
 
 /** A cut that is searched for: options that say on what data and within what. */
 final class SearchArgs {
-  private static final List<String> METHODS = List.of("greedy", "astar", "l1", "random");
+  private static final List<String> METHODS = List.of("greedy", "astar", "fisher", "l1", "random");
 
   @Spec(Spec.Target.MIXEE)
   private CommandSpec command;
@@ -53,11 +54,11 @@ final class SearchArgs {
 
   @Option(
       names = "--method",
-      paramLabel = "greedy|astar|l1|random",
+      paramLabel = "greedy|astar|fisher|l1|random",
       description = {
         "greedy: leave out one part after the other, remove what costs least, ask again; astar: A*"
-            + " over the sum of those costs; l1: by the weights' norms; random: the control"
-            + " (default: greedy)."
+            + " over the sum of those costs; fisher: by squared gradients of the embedding by masks"
+            + " on the parts; l1: by the weights' norms; random: the control (default: greedy)."
       })
   private String method = "greedy";
 
@@ -126,8 +127,9 @@ final class SearchArgs {
         task == null ? PruningData.taskOf(whole) : task, data, sample, seed, whole);
   }
 
-  Importance importance() {
+  Importance importance(PruningData measured) {
     return switch (method) {
+      case "fisher" -> new Fisher(measured.texts(), seed);
       case "l1" -> new WeightNorms();
       case "random" -> new Shuffle(seed);
       default -> new Ablation();
