@@ -31,7 +31,7 @@ void require_finite(int64_t row, int64_t rows) {
 
 void run_linear(Call& call, const Kernels& kernels, const float* x, int64_t x_pitch, int64_t rows,
                 const CpuWeight& weight, float* y, int64_t y_pitch) {
-  if (weight.dtype == ESP_F32) return kernels.linear(call, x, x_pitch, rows, weight.weight, y, y_pitch);
+  if (weight.dtype != ESP_I8) return kernels.linear(call, x, x_pitch, rows, weight.weight, y, y_pitch);
   require_finite(kernels.int8.linear(call, x, x_pitch, rows, weight.int8, y, y_pitch), rows);
 }
 
@@ -40,7 +40,8 @@ Weight panels_of(const Weight& w, int32_t from, int32_t to) {
   Weight part = w;
   part.n = std::min(w.n, to * w.panel) - from * w.panel;
   part.panels = to - from;
-  part.packed = w.packed + int64_t{from} * w.panel * w.k;
+  const int64_t bytes = w.dtype == ESP_F32 ? 4 : 2;
+  part.packed = static_cast<char*>(w.packed) + int64_t{from} * w.panel * w.k * bytes;
   part.bias = w.bias + int64_t{from} * w.panel;
   return part;
 }
@@ -141,9 +142,7 @@ esp_status embed_layernorm(esp_backend* backend, const int32_t* ids, const int32
                            const float* word_scales, int32_t word_zero_point, const float* type, const float* position,
                            const float* gamma, const float* beta, float eps, void* y, int64_t y_pitch) {
   return guard([&] {
-    const WordTable table = word_dtype == ESP_I8
-                                ? WordTable{nullptr, static_cast<const int8_t*>(word), word_scales, word_zero_point}
-                                : WordTable{static_cast<const float*>(word), nullptr, nullptr, 0};
+    const WordTable table{word_dtype, word, word_scales, word_zero_point};
     const CpuBackend& b = cpu(backend);
     Call call(*b.pool);
     b.kernels.embed_layernorm(call, ids, types, positions, rows, columns, table, type, position, gamma, beta, eps,
@@ -170,7 +169,7 @@ esp_status linear_columns(esp_backend* backend, const void* x, int64_t x_pitch, 
     const int32_t to = (first + count + panel - 1) / panel;
     float* part = floats(y) + int64_t{from} * panel;
     Call call(*b.pool);
-    if (w.dtype == ESP_F32) {
+    if (w.dtype != ESP_I8) {
       b.kernels.linear(call, floats(x), x_pitch, rows, panels_of(w.weight, from, to), part, y_pitch);
     } else {
       require_finite(b.kernels.int8.linear(call, floats(x), x_pitch, rows,
@@ -194,7 +193,7 @@ esp_status quantize(esp_backend* backend, const void* x, int64_t x_pitch, int64_
 esp_status linear_accumulators(esp_backend* backend, const int8_t* codes, int64_t rows, const esp_weight* weight,
                                int32_t* acc) {
   return guard([&] {
-    require_dtype(cpu(weight), ESP_I8, "only int8 products have accumulators");
+    require_int8(cpu(weight), "only int8 products have accumulators");
     const CpuBackend& b = cpu(backend);
     Call call(*b.pool);
     b.kernels.int8.accumulators(call, codes, rows, cpu(weight).int8, acc);
@@ -222,7 +221,7 @@ esp_status feed_forward(esp_backend* backend, const void* x, int64_t x_pitch, in
       run_linear(call, kernels, floats(x), x_pitch, rows, out, floats(y), y_pitch);
     } else if (in.dtype != out.dtype) {
       mixed_feed_forward(call, kernels, floats(x), x_pitch, rows, in, activation, out, floats(y), y_pitch);
-    } else if (in.dtype == ESP_F32) {
+    } else if (in.dtype != ESP_I8) {
       kernels.feed_forward(call, floats(x), x_pitch, rows, in.weight, activation, out.weight, floats(y), y_pitch);
     } else {
       require_finite(

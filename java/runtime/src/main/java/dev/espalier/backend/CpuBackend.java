@@ -77,7 +77,17 @@ public final class CpuBackend extends NativeBackend {
   }
 
   @Override
+  boolean keepsHalves() {
+    return true;
+  }
+
+  @Override
   public int lanes() {
     return threads;
+  }
+
+  @Override
+  public int efficientTokens() {
+    return 256;
   }
 }

@@ -40,10 +40,15 @@ public final class JavaBackend implements Backend {
   }
 
   @Override
+  public int efficientTokens() {
+    return 256;
+  }
+
+  @Override
   public Linear linear(int outputs, int inputs, RowSource weight, float[] bias) {
     float[] values = new float[Math.multiplyExact(outputs, inputs)];
     weight.read(0, outputs, values);
-    return new Dense(outputs, inputs, values, bias.clone());
+    return new Dense(outputs, inputs, weight.dtype(), values, bias.clone());
   }
 
   @Override
