@@ -120,6 +120,16 @@ final class PruneCommand implements Callable<Integer> {
                 : "readable by Espalier only"));
   }
 
+  /** This command as a shell reads it. */
+  private String repeat() {
+    StringBuilder line = new StringBuilder("espalier prune");
+    for (String arg : spec.commandLine().getParseResult().originalArgs()) {
+      boolean plain = arg.matches("[A-Za-z0-9_./,:=@%+-]+");
+      line.append(' ').append(plain ? arg : "'" + arg.replace("'", "'\\''") + "'");
+    }
+    return line.toString();
+  }
+
   private int searched(ModelSource source, Progress progress) {
     ModelOptions options = backend.options(console);
     PruningData data;
@@ -154,8 +164,7 @@ final class PruneCommand implements Callable<Integer> {
               worth,
               removed,
               trial.curve(worth, removed),
-              "espalier prune "
-                  + String.join(" ", spec.commandLine().getParseResult().originalArgs()));
+              repeat());
       write(source, trial.cut(removed), length);
       try (OutputFile file = OutputFile.create(search.report(out))) {
         byte[] bytes = page.getBytes(StandardCharsets.UTF_8);

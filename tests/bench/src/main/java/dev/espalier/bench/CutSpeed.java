@@ -1,5 +1,6 @@
 package dev.espalier.bench;
 
+import com.sun.management.OperatingSystemMXBean;
 import dev.espalier.compress.prune.Cut;
 import dev.espalier.compress.prune.CutModel;
 import dev.espalier.model.ModelConfig;
@@ -11,6 +12,7 @@ import dev.espalier.task.TextEmbedder;
 import dev.espalier.tensor.DType;
 import dev.espalier.text.EncodedBatch;
 import java.io.IOException;
+import java.lang.management.ManagementFactory;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -72,8 +74,10 @@ final class CutSpeed implements Callable<Integer> {
   /**
    * @param flops share left
    * @param speedup over the whole model, round by round
+   * @param processorSpeedup the same in processor time, which others on the machine disturb less
    */
-  private record Point(Shape shape, DType dtype, double flops, Spread speedup) {}
+  private record Point(
+      Shape shape, DType dtype, double flops, Spread speedup, Spread processorSpeedup) {}
 
   public static void main(String[] args) {
     System.exit(new CommandLine(new CutSpeed()).execute(args));
@@ -85,18 +89,21 @@ final class CutSpeed implements Callable<Integer> {
     lines = lines.subList(0, Math.min(texts, lines.size()));
     List<Point> points = new ArrayList<>();
     System.out.println(
-        "| left of every layer | arithmetic | fp32: times as fast | int8: times as fast |");
-    System.out.println("|---|---|---|---|");
+        "| left of every layer | arithmetic | fp32: time | fp32: processor time | int8: time |"
+            + " int8: processor time |");
+    System.out.println("|---|---|---|---|---|---|");
     List<Point> f32 = measure(lines, DType.F32);
     List<Point> i8 = measure(lines, DType.I8);
     for (int s = 0; s < SHAPES.size(); s++) {
       System.out.printf(
           Locale.ROOT,
-          "| %s | %.1f %% | %s | %s |%n",
+          "| %s | %.1f %% | %s | %s | %s | %s |%n",
           SHAPES.get(s).name(),
           100 * f32.get(s).flops(),
           shown(f32.get(s).speedup()),
-          shown(i8.get(s).speedup()));
+          shown(f32.get(s).processorSpeedup()),
+          shown(i8.get(s).speedup()),
+          shown(i8.get(s).processorSpeedup()));
     }
     points.addAll(f32);
     points.addAll(i8);
@@ -122,26 +129,41 @@ final class CutSpeed implements Callable<Integer> {
         flops.add(Work.flops(left.config(), lengths(models.get(0), lines)));
       }
       double[][] seconds = new double[SHAPES.size()][rounds];
+      double[][] processor = new double[SHAPES.size()][rounds];
+      OperatingSystemMXBean system =
+          ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class);
       for (int r = -1; r < rounds; r++) {
         for (int s = 0; s < models.size(); s++) {
           long started = System.nanoTime();
+          long used = system.getProcessCpuTime();
           new TextEmbedder(models.get(s)).embed(lines);
           if (r >= 0) {
             seconds[s][r] = (System.nanoTime() - started) / 1e9;
+            processor[s][r] = (system.getProcessCpuTime() - used) / 1e9;
           }
         }
       }
       List<Point> points = new ArrayList<>();
       for (int s = 0; s < SHAPES.size(); s++) {
-        int at = s;
-        double[] ratios =
-            IntStream.range(0, rounds).mapToDouble(r -> seconds[0][r] / seconds[at][r]).toArray();
-        points.add(new Point(SHAPES.get(s), dtype, flops.get(s) / flops.get(0), Spread.of(ratios)));
+        points.add(
+            new Point(
+                SHAPES.get(s),
+                dtype,
+                flops.get(s) / flops.get(0),
+                speedup(seconds, s),
+                speedup(processor, s)));
       }
       return points;
     } finally {
       models.forEach(Model::close);
     }
+  }
+
+  private static Spread speedup(double[][] seconds, int s) {
+    return Spread.of(
+        IntStream.range(0, seconds[0].length)
+            .mapToDouble(r -> seconds[0][r] / seconds[s][r])
+            .toArray());
   }
 
   private static int[] lengths(Model whole, List<String> lines) {
@@ -180,7 +202,7 @@ final class CutSpeed implements Callable<Integer> {
     }
     s.append(text(280, 424, "middle", "arithmetic left"));
     s.append("<text x=\"14\" y=\"200\" text-anchor=\"middle\"");
-    s.append(" transform=\"rotate(-90 14 200)\">time</text>\n");
+    s.append(" transform=\"rotate(-90 14 200)\">processor time</text>\n");
     for (Point p : points) {
       boolean f32 = p.dtype() == DType.F32;
       s.append(
@@ -189,7 +211,7 @@ final class CutSpeed implements Callable<Integer> {
               "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"5\" fill=\"%s\"><title>%s,"
                   + " %s</title></circle>%n",
               60 + 420 * p.flops(),
-              380 - 360 / p.speedup().median(),
+              380 - 360 / p.processorSpeedup().median(),
               f32 ? "#27c" : "#c72",
               p.shape().name(),
               f32 ? "fp32" : "int8"));
