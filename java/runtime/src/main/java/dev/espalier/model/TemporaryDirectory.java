@@ -18,17 +18,45 @@ final class TemporaryDirectory implements AutoCloseable {
   private final Path place;
   private final Path path;
   private final Thread cleaner;
+  private boolean ending;
 
-  private TemporaryDirectory(Path place, Path path) {
+  private TemporaryDirectory(Path place) {
+    String name = "." + place.getFileName() + "." + ProcessHandle.current().pid() + ".tmp";
     this.place = place;
-    this.path = path;
+    this.path = place.resolveSibling(name);
     this.cleaner = new Thread(this::deleteAtEnd, "espalier-cleaner");
-    Runtime.getRuntime().addShutdownHook(cleaner);
   }
 
   static TemporaryDirectory beside(Path place) throws IOException {
-    String name = "." + place.getFileName() + "." + ProcessHandle.current().pid() + ".tmp";
-    return new TemporaryDirectory(place, Files.createDirectory(place.resolveSibling(name)));
+    TemporaryDirectory directory = new TemporaryDirectory(place);
+    directory.create();
+    return directory;
+  }
+
+  /** With the cleaner in place first, so that no moment is without it. */
+  private synchronized void create() throws IOException {
+    try {
+      Runtime.getRuntime().addShutdownHook(cleaner);
+    } catch (IllegalStateException e) {
+      ending = true;
+    }
+    if (ending) {
+      throw new IOException(path + " is not created: the process is ending");
+    }
+    try {
+      Files.createDirectory(path);
+    } catch (IOException e) {
+      removeCleaner();
+      throw e;
+    }
+  }
+
+  private void removeCleaner() {
+    try {
+      Runtime.getRuntime().removeShutdownHook(cleaner);
+    } catch (IllegalStateException e) {
+      // The process is ending: the cleaner runs, and finds nothing.
+    }
   }
 
   Path path() {
@@ -43,14 +71,11 @@ final class TemporaryDirectory implements AutoCloseable {
   @Override
   public void close() throws IOException {
     delete(path);
-    try {
-      Runtime.getRuntime().removeShutdownHook(cleaner);
-    } catch (IllegalStateException e) {
-      // The process is ending: the cleaner runs, and finds nothing.
-    }
+    removeCleaner();
   }
 
-  private void deleteAtEnd() {
+  private synchronized void deleteAtEnd() {
+    ending = true;
     // Under another name nobody can put more files into it.
     Path away = path.resolveSibling(path.getFileName() + ".old");
     try {
