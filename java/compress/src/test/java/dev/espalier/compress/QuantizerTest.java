@@ -31,8 +31,10 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.function.BiConsumer;
+import java.util.regex.Matcher;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -224,6 +226,30 @@ class QuantizerTest {
           assertThrows(ModelFormatException.class, () -> embed(source, ModelOptions.DEFAULT));
       assertTrue(e.getMessage().contains("query.weight has an input block of 32"), e.getMessage());
       assertTrue(e.getMessage().contains("key.weight one of 4"), e.getMessage());
+    }
+  }
+
+  @Test
+  void fieldsThatDecideNothingArePassedOn() throws IOException {
+    Path plain = temp.resolve("plain");
+    try (ModelSource source = TinyModels.random(3)) {
+      ModelWriter.write(source, plain);
+    }
+    Path config = plain.resolve("config.json");
+    String more =
+        "{\"pad_token_id\": 0, \"torch_dtype\": \"float16\", \"nothing\": null,"
+            + " \"label2id\": {\"n\\u00f6 \\\"\": 1}, \"list\": [1.5, true],";
+    Files.writeString(
+        config, Files.readString(config).replaceFirst("\\{", Matcher.quoteReplacement(more)));
+    Path int8 = temp.resolve("int8");
+    try (ModelSource source = Models.open(plain.toString())) {
+      ModelWriter.write(Quantizer.int8(source, Set.of()), int8);
+      try (ModelSource read = Models.open(int8.toString())) {
+        assertEquals(source.config(), read.config());
+        assertEquals(
+            Map.of("pad_token_id", "0", "label2id", "{\"n\u00f6 \\\"\":1}", "list", "[1.5,true]"),
+            read.config().otherFields());
+      }
     }
   }
 

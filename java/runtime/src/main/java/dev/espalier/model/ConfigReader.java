@@ -6,9 +6,11 @@ import dev.espalier.UnsupportedModelException;
 import dev.espalier.format.JsonFields;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.SortedMap;
 import java.util.SortedSet;
 import java.util.TreeMap;
@@ -28,6 +30,31 @@ final class ConfigReader {
    * leaves BERT BERT.
    */
   private static final Map<String, String> FOREIGN = foreign();
+
+  /**
+   * Fields that {@link ModelWriter} writes, or that tell how the tensors of this very file are
+   * stored.
+   */
+  private static final Set<String> WRITTEN =
+      Set.of(
+          "architectures",
+          "model_type",
+          "espalier",
+          "vocab_size",
+          "hidden_size",
+          "num_hidden_layers",
+          "num_attention_heads",
+          "intermediate_size",
+          "hidden_act",
+          "max_position_embeddings",
+          "type_vocab_size",
+          "layer_norm_eps",
+          "pruned_heads",
+          "id2label",
+          "problem_type",
+          "tie_word_embeddings",
+          "torch_dtype",
+          "dtype");
 
   private final JsonFields json;
   private final String label;
@@ -83,7 +110,21 @@ final class ConfigReader {
         shapes(layers, heads, hidden / heads, intermediate),
         labels(),
         json.string("problem_type", null),
-        json.bool("tie_word_embeddings", true));
+        json.bool("tie_word_embeddings", true),
+        otherFields());
+  }
+
+  /** Everything that {@link ModelWriter} does not write from the other parts of a configuration. */
+  private Map<String, String> otherFields() {
+    Map<String, String> fields = new LinkedHashMap<>();
+    for (Iterator<String> names = json.names(); names.hasNext(); ) {
+      String name = names.next();
+      JsonNode value = json.raw(name);
+      if (value != null && !WRITTEN.contains(name)) {
+        fields.put(name, value.toString());
+      }
+    }
+    return Collections.unmodifiableMap(fields);
   }
 
   private List<String> architectures() {

@@ -30,6 +30,8 @@ import java.util.SortedSet;
  * @param labels class names by id, from {@code id2label}; empty if the file names none
  * @param problemType {@code problem_type} as the file has it, or null
  * @param tieWordEmbeddings whether the masked language model's decoder is the word table itself
+ * @param otherFields fields that decide nothing here, such as {@code pad_token_id}, with their JSON
+ *     text; {@link ModelWriter} passes them on
  */
 public record ModelConfig(
     List<String> architectures,
@@ -46,7 +48,44 @@ public record ModelConfig(
     List<LayerShape> shapes,
     Map<Integer, String> labels,
     String problemType,
-    boolean tieWordEmbeddings) {
+    boolean tieWordEmbeddings,
+    Map<String, String> otherFields) {
+
+  /** A configuration without other fields. */
+  public ModelConfig(
+      List<String> architectures,
+      int vocabSize,
+      int hiddenSize,
+      int layers,
+      int heads,
+      int intermediateSize,
+      Activation activation,
+      int maxPositions,
+      int typeVocabSize,
+      double layerNormEps,
+      SortedMap<Integer, SortedSet<Integer>> prunedHeads,
+      List<LayerShape> shapes,
+      Map<Integer, String> labels,
+      String problemType,
+      boolean tieWordEmbeddings) {
+    this(
+        architectures,
+        vocabSize,
+        hiddenSize,
+        layers,
+        heads,
+        intermediateSize,
+        activation,
+        maxPositions,
+        typeVocabSize,
+        layerNormEps,
+        prunedHeads,
+        shapes,
+        labels,
+        problemType,
+        tieWordEmbeddings,
+        Map.of());
+  }
 
   /**
    * Reads {@code config.json}.

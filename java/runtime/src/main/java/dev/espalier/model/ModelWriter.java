@@ -9,12 +9,8 @@ import java.io.IOException;
 import java.io.StringWriter;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.DirectoryStream;
-import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.SimpleFileVisitor;
-import java.nio.file.StandardCopyOption;
-import java.nio.file.attribute.BasicFileAttributes;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
@@ -60,47 +56,14 @@ public final class ModelWriter {
   public static void write(ModelSource model, Path directory) {
     checkTarget(directory);
     Path target = directory.toAbsolutePath().normalize();
-    Path temporary = null;
     try {
       Files.createDirectories(target.getParent());
-      temporary =
-          Files.createDirectory(
-              target.resolveSibling(
-                  "." + target.getFileName() + "." + ProcessHandle.current().pid() + ".tmp"));
-      fill(model, temporary);
-      // Renaming replaces an empty directory, and fails where somebody has put something into it.
-      Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
-      temporary = null;
+      try (TemporaryDirectory temporary = TemporaryDirectory.beside(target)) {
+        fill(model, temporary.path());
+        temporary.rename();
+      }
     } catch (IOException e) {
       throw new EspalierException(directory + ": cannot be written: " + e, e);
-    } finally {
-      if (temporary != null) {
-        delete(temporary);
-      }
-    }
-  }
-
-  private static void delete(Path directory) {
-    try {
-      Files.walkFileTree(
-          directory,
-          new SimpleFileVisitor<Path>() {
-            @Override
-            public FileVisitResult visitFile(Path file, BasicFileAttributes attributes)
-                throws IOException {
-              Files.delete(file);
-              return FileVisitResult.CONTINUE;
-            }
-
-            @Override
-            public FileVisitResult postVisitDirectory(Path visited, IOException e)
-                throws IOException {
-              Files.delete(visited);
-              return FileVisitResult.CONTINUE;
-            }
-          });
-    } catch (IOException e) {
-      throw new EspalierException(directory + ": is left over and cannot be deleted: " + e, e);
     }
   }
 
@@ -191,6 +154,10 @@ public final class ModelWriter {
     }
     if (!c.tieWordEmbeddings()) {
       j.writeBooleanField("tie_word_embeddings", false);
+    }
+    for (Map.Entry<String, String> field : c.otherFields().entrySet()) {
+      j.writeFieldName(field.getKey());
+      j.writeRawValue(field.getValue());
     }
   }
 

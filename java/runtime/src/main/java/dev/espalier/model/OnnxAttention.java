@@ -156,8 +156,14 @@ record OnnxAttention(
         scale = n.is("Mul") ? scale * by.getAsDouble() : scale / by.getAsDouble();
         v = n.input(0);
       } else if (n.is("Reshape") && reshape == null) {
-        reshape = n;
-        v = n.input(0);
+        String swapped = swapped(graph, n);
+        if (swapped == null) {
+          reshape = n;
+          v = n.input(0);
+        } else {
+          order = Arrays.stream(order).map(d -> d < 2 ? d : 5 - d).toArray();
+          v = swapped;
+        }
       } else if (reshape != null) {
         return new Side(OnnxLinear.of(graph, v, role), reshape, order, scale);
       } else {
@@ -165,6 +171,57 @@ record OnnxAttention(
             n.label() + ": expected the " + role + " cut into heads by Reshape and Transpose");
       }
     }
+  }
+
+  /**
+   * The value whose last two dimensions end in {@code last} swapped, as torch's exporter does it for
+   * keys: by way of [-1, length, width] and [-1, width, length]. Null if {@code last} is any other
+   * Reshape.
+   */
+  private static String swapped(OnnxGraph graph, OnnxNode last) {
+    OnnxNode transpose = graph.node(last.input(0), "Transpose");
+    OnnxNode first = transpose == null ? null : graph.node(transpose.input(0), "Reshape");
+    if (first == null || !Arrays.equals(transpose.integers("perm"), new long[] {0, 2, 1})) {
+      return null;
+    }
+    String x = first.input(0);
+    OnnxNode to = graph.node(first.input(1), "Concat");
+    OnnxNode back = graph.node(last.input(1), "Concat");
+    boolean swaps =
+        to != null
+            && back != null
+            && to.inputs().size() == 3
+            && back.inputs().size() == 3
+            && graph.number(to.input(0)).orElse(0) == -1
+            && isShapeOf(graph, to.input(1), x, 2, 3)
+            && isShapeOf(graph, to.input(2), x, 3, 4)
+            && isShapeOf(graph, back.input(0), x, 0, 2)
+            && isShapeOf(graph, back.input(1), x, 3, 4)
+            && isShapeOf(graph, back.input(2), x, 2, 3);
+    return swaps ? x : null;
+  }
+
+  /** Whether a value is dimensions {@code first} to {@code end} of x, which has four. */
+  private static boolean isShapeOf(OnnxGraph graph, String value, String x, int first, int end) {
+    OnnxNode slice = graph.node(value, "Slice");
+    OnnxNode shape = slice == null ? null : graph.node(slice.input(0), "Shape");
+    return shape != null
+        && slice.inputs().size() == 3
+        && shape.integer("start", 0) == 0
+        && shape.integer("end", 4) == 4
+        && graph.strip(shape.input(0)).equals(graph.strip(x))
+        && bound(graph, slice.input(1)) == first
+        && bound(graph, slice.input(2)) == end;
+  }
+
+  /** A bound of a slice of four numbers, counted from the front; -1 if it is not known. */
+  private static int bound(OnnxGraph graph, String value) {
+    OptionalDouble number = graph.number(value);
+    if (number.isEmpty()) {
+      return -1;
+    }
+    double n = number.getAsDouble();
+    return (int) Math.max(0, Math.min(4, n < 0 ? n + 4 : n));
   }
 
   /** The order of dimensions before {@code transpose}, if {@code order} is that after it. */

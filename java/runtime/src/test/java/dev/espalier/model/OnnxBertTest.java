@@ -60,6 +60,17 @@ class OnnxBertTest {
     }
   }
 
+  @Test
+  void keysMayBeSwappedByWayOfThreeDimensions() throws IOException {
+    OnnxFixture fixture = new OnnxFixture(true, Map.of("swap", "flat"));
+    try (ModelSource model = open(fixture.bytes(2), OpenOptions.none())) {
+      assertEquals(fixture.expected.keySet(), model.weights().names());
+      assertEquals(2, model.config().heads());
+    }
+    byte[] wrong = new OnnxFixture(true, Map.of("swap", "not")).bytes(1);
+    assertFails(UnsupportedModelException.class, wrong, "expected the key linear layer");
+  }
+
   @ParameterizedTest
   @CsvSource({
     "gelu,GELU",

@@ -55,6 +55,8 @@ public final class OnnxFixture {
     out.longs("minus1", List.of(1), -1)
         .longs("zero", List.of(1), 0)
         .longs("end", List.of(1), 99)
+        .longs("minus2", List.of(1), -2)
+        .longs("begin", List.of(1), Long.MIN_VALUE)
         .longs("one1", List.of(1), 1);
     out.longs("zero0", List.of(), 0).longs("one0", List.of(), 1);
     out.longs("cut", List.of(4), 0, 0, HEADS, WIDTH).longs("join", List.of(3), 0, 0, HIDDEN);
@@ -131,7 +133,11 @@ public final class OnnxFixture {
       // As torch.nn.functional.scaled_dot_product_attention is exported: both sides by the root of
       // the scale.
       out.node("Transpose", k + "u", k, "perm", new long[] {0, 2, 1, 3});
-      out.node("Transpose", k + "t", k + "u", "perm", new long[] {0, 1, 3, 2});
+      if (changes.containsKey("swap")) {
+        swap(k + "t", k + "u", is("swap", "flat") ? k + "tb " + k + "ta" : k + "ta " + k + "tb");
+      } else {
+        out.node("Transpose", k + "t", k + "u", "perm", new long[] {0, 1, 3, 2});
+      }
       out.node("Shape", q + "s", q + "t").node("Slice", q + "w", q + "s minus1 end");
       out.node("Cast", q + "f", q + "w", "to", 1L)
           .node("Sqrt", q + "r", q + "f")
@@ -162,6 +168,19 @@ public final class OnnxFixture {
     String f = linear(act, name + ".output.dense", INTER, HIDDEN);
     out.node("Add", f + "r", h + " " + f);
     return norm(f + "r", name + ".output.LayerNorm");
+  }
+
+  /** The last two dimensions, as torch's newer exporter swaps those of keys: by way of three. */
+  private void swap(String y, String x, String lastTwo) {
+    out.node("Shape", y + "s", x)
+        .node("Slice", y + "a", y + "s minus2 minus1")
+        .node("Slice", y + "b", y + "s minus1 end")
+        .node("Slice", y + "c", y + "s begin minus2");
+    out.node("Concat", y + "d", "minus1 " + y + "a " + y + "b", "axis", 0L)
+        .node("Reshape", y + "1", x + " " + y + "d")
+        .node("Transpose", y + "2", y + "1", "perm", new long[] {0, 2, 1});
+    out.node("Concat", y + "e", y + "c " + lastTwo, "axis", 0L)
+        .node("Reshape", y, y + "2 " + y + "e");
   }
 
   private String heads(String x, String shape) {

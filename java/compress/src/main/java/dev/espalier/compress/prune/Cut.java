@@ -155,7 +155,8 @@ public record Cut(List<LayerCut> layers) {
         plain ? List.of() : shapes,
         source.labels(),
         source.problemType(),
-        source.tieWordEmbeddings());
+        source.tieWordEmbeddings(),
+        source.otherFields());
   }
 
   private static LayerShape shape(ModelConfig source, LayerCut layer) {
