@@ -104,15 +104,16 @@ public final class Model implements AutoCloseable {
   /** Loads an opened model, which stays open and may be closed afterwards. */
   public static Model load(ModelSource source, ModelOptions options) {
     Backend backend =
-        Backends.create(options.backend(), options.instructionSet(), options.threads());
+        Backends.create(
+            options.backend(), options.instructionSet(), options.threads(), options.dtype());
     Encoder encoder = null;
     PackedHead head = null;
     try {
       encoder =
-          options.dtype().isPresent()
-              ? EncoderPacker.pack(source, backend, options.dtype().get())
+          options.weights().isPresent()
+              ? EncoderPacker.pack(source, backend, options.weights().get())
               : EncoderPacker.pack(source, backend);
-      head = PackedHead.of(source, backend, options.dtype());
+      head = PackedHead.of(source, backend, options.weights());
       return new Model(source, backend, encoder, head, options.batchTokens());
     } catch (RuntimeException | Error e) {
       if (head != null) {
