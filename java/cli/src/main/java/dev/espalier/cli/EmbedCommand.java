@@ -1,6 +1,7 @@
 package dev.espalier.cli;
 
 import dev.espalier.EspalierException;
+import dev.espalier.task.BatchRunner;
 import dev.espalier.task.TextEmbedder;
 import java.io.File;
 import java.io.FileInputStream;
@@ -8,10 +9,13 @@ import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Path;
-import java.util.ArrayList;
+import java.util.ArrayDeque;
+import java.util.Deque;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -38,18 +42,10 @@ import picocli.CommandLine.Spec;
 final class EmbedCommand implements Callable<Integer> {
   static final String SUMMARY = "Turns texts into vectors.";
 
-  /** Most texts that are embedded in one call: they and their vectors are what memory holds. */
-  private static final int MOST_TEXTS = 1024;
+  /** Most texts, and about the most characters, that are under way: what memory holds. */
+  private static final int MOST_TEXTS = 4096;
 
   private static final int MOST_CHARACTERS = 1 << 19;
-
-  /**
-   * Calls begin with few texts and double while they are shorter than this, so that output and
-   * progress flow.
-   */
-  private static final long CALL_NANOS = 500_000_000;
-
-  private static final int FIRST_TEXTS = 64;
 
   private final Console console;
 
@@ -185,49 +181,57 @@ final class EmbedCommand implements Callable<Integer> {
     return isNpy() ? new NpySink(file, dimensions) : JsonLinesSink.to(file, dimensions);
   }
 
+  /** A text whose vector was asked for. */
+  private record Asked(String text, CompletableFuture<float[]> vector) {}
+
+  /**
+   * Texts are read ahead as long as they need not be waited for: whoever writes a line into a pipe
+   * and waits for its vector gets it.
+   */
   private static void stream(
       Source source, long total, TextEmbedder embedder, VectorSink sink, Progress progress)
       throws IOException {
-    int h = embedder.dimensions();
-    float[] vectors = new float[0];
-    List<String> chunk = new ArrayList<>();
-    long count = 0;
-    int most = FIRST_TEXTS;
-    while (fill(chunk, source, most)) {
-      long started = System.nanoTime();
-      if (vectors.length < chunk.size() * h) {
-        vectors = new float[chunk.size() * h];
+    BatchRunner<String, float[]> runner = new BatchRunner<>(embedder);
+    try {
+      Deque<Asked> underWay = new ArrayDeque<>();
+      long characters = 0;
+      long count = 0;
+      boolean ended = false;
+      while (true) {
+        while (!ended
+            && underWay.size() < MOST_TEXTS
+            && characters < MOST_CHARACTERS
+            && (underWay.isEmpty() || source.ready())) {
+          String text = source.next();
+          if (text == null) {
+            ended = true;
+          } else {
+            underWay.add(new Asked(text, runner.submit(text)));
+            characters += text.length();
+          }
+        }
+        if (underWay.isEmpty()) {
+          return;
+        }
+        do {
+          Asked first = underWay.remove();
+          sink.accept(first.text(), await(first.vector()), 0);
+          characters -= first.text().length();
+          count++;
+        } while (!underWay.isEmpty() && underWay.peek().vector().isDone());
+        sink.flush();
+        progress.at(source.position(), total, count, "texts");
       }
-      embedder.embed(chunk, vectors, 0);
-      if (System.nanoTime() - started < CALL_NANOS) {
-        most = Math.min(MOST_TEXTS, 2 * most);
-      }
-      for (int i = 0; i < chunk.size(); i++) {
-        sink.accept(chunk.get(i), vectors, i * h);
-      }
-      sink.flush();
-      count += chunk.size();
-      progress.at(source.position(), total, count, "texts");
+    } finally {
+      runner.closeNow();
     }
   }
 
-  /**
-   * Takes texts until there are enough of them, or until the next one would have to be waited for:
-   * whoever writes a line into a pipe and waits for its vector gets it.
-   */
-  private static boolean fill(List<String> chunk, Source source, int most) {
-    chunk.clear();
-    int characters = 0;
-    while (chunk.size() < most
-        && characters < MOST_CHARACTERS
-        && (chunk.isEmpty() || source.ready())) {
-      String text = source.next();
-      if (text == null) {
-        break;
-      }
-      chunk.add(text);
-      characters += text.length();
+  private static float[] await(CompletableFuture<float[]> vector) {
+    try {
+      return vector.join();
+    } catch (CompletionException e) {
+      throw e.getCause() instanceof RuntimeException error ? error : e;
     }
-    return !chunk.isEmpty();
   }
 }

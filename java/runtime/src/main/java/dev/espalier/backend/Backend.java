@@ -37,6 +37,13 @@ public interface Backend extends AutoCloseable {
   /** How many forward passes may run at once without taking each other's processors. */
   int lanes();
 
+  /**
+   * Tokens of a forward pass beyond which more of them make it no cheaper by the token, only later.
+   */
+  default int efficientTokens() {
+    return Integer.MAX_VALUE;
+  }
+
   /** Packs a linear layer: weight [outputs, inputs] by rows, bias [outputs]. */
   Linear linear(int outputs, int inputs, RowSource weight, float[] bias);
 

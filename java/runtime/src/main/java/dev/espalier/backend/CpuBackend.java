@@ -80,4 +80,9 @@ public final class CpuBackend extends NativeBackend {
   public int lanes() {
     return threads;
   }
+
+  @Override
+  public int efficientTokens() {
+    return 256;
+  }
 }

@@ -40,6 +40,11 @@ public final class JavaBackend implements Backend {
   }
 
   @Override
+  public int efficientTokens() {
+    return 256;
+  }
+
+  @Override
   public Linear linear(int outputs, int inputs, RowSource weight, float[] bias) {
     float[] values = new float[Math.multiplyExact(outputs, inputs)];
     weight.read(0, outputs, values);

@@ -6,8 +6,9 @@ import dev.espalier.InvalidInputException;
  * How a {@link BatchRunner} forms batches and what it does when it cannot keep up. Immutable: each
  * {@code with} method gives a changed copy.
  *
- * @param batchTokens most tokens of one forward pass; 0 for the model's own budget; a longer
- *     sequence goes alone
+ * @param batchTokens most tokens of one forward pass; 0 for as many as make it cheaper by the token
+ *     on the model's backend (256 on a CPU), within the model's budget; a longer sequence goes
+ *     alone
  * @param passes most forward passes at once on each model; 0 for one per thread that it may use
  * @param queueTokens most tokens that wait for a pass; an item that is longer waits until it is the
  *     only one
@@ -29,14 +30,14 @@ public record BatchOptions(
 
   private static final int MOST_QUEUE_TOKENS = 1 << 29;
 
-  /** The model's budget, {@link #DEFAULT_QUEUE_TOKENS}, submitters wait. */
+  /** Batches as the backend likes them, {@link #DEFAULT_QUEUE_TOKENS}, submitters wait. */
   public static final BatchOptions DEFAULT =
       new BatchOptions(0, 0, DEFAULT_QUEUE_TOKENS, WhenFull.BLOCK, BatchListener.NONE);
 
   public BatchOptions {
     if (batchTokens < 0) {
       throw new InvalidInputException(
-          "batch tokens must be at least 1 (or 0 for the model's), got " + batchTokens);
+          "batch tokens must be at least 1 (or 0 for the backend's choice), got " + batchTokens);
     }
     if (passes < 0) {
       throw new InvalidInputException(

@@ -89,7 +89,7 @@ public final class BatchRunner<I, R> implements AutoCloseable {
     this.events = new BatchEvents(options.listener());
     for (Pipeline<I, R> pipeline : pipelines) {
       Model model = pipeline.model();
-      int budget = options.batchTokens() == 0 ? model.batchTokens() : options.batchTokens();
+      int budget = options.batchTokens() == 0 ? model.efficientTokens() : options.batchTokens();
       int passes = options.passes() == 0 ? model.threads() : options.passes();
       for (int i = 0; i < Math.min(passes, model.threads()); i++) {
         String name = "espalier-batch-" + i;

@@ -1,8 +1,13 @@
 package dev.espalier.task;
 
+import java.lang.ref.Cleaner;
+
 /**
  * Keeps a resource open while calls use it: {@link #close} only marks it closed, and whoever uses
  * it last frees it. Thread-safe.
+ *
+ * <p>A lease that is dropped without {@link #close} frees its resource when the garbage collector
+ * finds it, and logs where it was made. Nobody uses it then: a {@link Use} keeps it reachable.
  */
 final class Lease {
   /** One use of the resource; closing ends it. */
@@ -11,14 +16,28 @@ final class Lease {
     void close();
   }
 
+  private static final Cleaner CLEANER =
+      Cleaner.create(
+          task -> {
+            Thread thread = new Thread(task, "espalier-cleaner");
+            thread.setDaemon(true);
+            return thread;
+          });
+
   private final String what;
-  private final Runnable free;
+  private final LeakReport leak;
+  private final Cleaner.Cleanable freeing;
   private int users;
   private boolean closed;
 
+  /**
+   * @param what the resource, for messages
+   * @param free frees it, once; must not lead back to this lease
+   */
   Lease(String what, Runnable free) {
     this.what = what;
-    this.free = free;
+    this.leak = new LeakReport(what, free);
+    this.freeing = CLEANER.register(this, leak);
   }
 
   /**
@@ -38,7 +57,7 @@ final class Lease {
       last = --users == 0 && closed;
     }
     if (last) {
-      free.run();
+      free();
     }
   }
 
@@ -52,8 +71,13 @@ final class Lease {
       closed = true;
     }
     if (now) {
-      free.run();
+      free();
     }
+  }
+
+  private void free() {
+    leak.none();
+    freeing.clean();
   }
 
   synchronized boolean isClosed() {

@@ -28,7 +28,8 @@ import java.util.stream.Collectors;
  * it, close it.
  *
  * <p>Thread-safe. {@link #close} may be called while other threads compute: they finish, later
- * calls throw {@link IllegalStateException}.
+ * calls throw {@link IllegalStateException}. A model that is dropped without being closed is
+ * reported when the garbage collector finds it: a warning with the stack of where it was loaded.
  */
 public final class Model implements AutoCloseable {
   private final String name;
@@ -61,7 +62,7 @@ public final class Model implements AutoCloseable {
     this.passes = new HeadPasses(encoder, head.orElse(null), most);
     this.tokenizer = source.tokenizer().map(WordPieceTokenizer::load);
     this.embeddingSettings = source.embedding();
-    this.lease = new Lease("model " + name, this::free);
+    this.lease = new Lease("model " + name, freeing(lanes, passes, head, encoder, backend));
     this.view = false;
   }
 
@@ -218,6 +219,11 @@ public final class Model implements AutoCloseable {
     return end;
   }
 
+  /** Tokens of one forward pass where as many wait: no more than make it cheaper by the token. */
+  int efficientTokens() {
+    return Math.min(batchTokens, backend.efficientTokens());
+  }
+
   /** Threads that compute at any time. */
   int threads() {
     return backend.lanes();
@@ -280,11 +286,15 @@ public final class Model implements AutoCloseable {
     }
   }
 
-  private void free() {
-    lanes.close();
-    passes.close();
-    head.ifPresent(TaskHead::close);
-    encoder.close();
-    backend.close();
+  /** What frees a model without referring to it, so that a forgotten one can be found. */
+  private static Runnable freeing(
+      Lanes lanes, HeadPasses passes, Optional<TaskHead> head, Encoder encoder, Backend backend) {
+    return () -> {
+      lanes.close();
+      passes.close();
+      head.ifPresent(TaskHead::close);
+      encoder.close();
+      backend.close();
+    };
   }
 }
