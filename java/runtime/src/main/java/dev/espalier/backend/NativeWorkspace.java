@@ -171,7 +171,7 @@ final class NativeWorkspace implements Workspace {
 
   /** The address of {@code bytes} of host memory to read into. */
   long staging(long bytes) {
-    if (bytes > stagingCapacity) {
+    if (staging == null || bytes > stagingCapacity) {
       stagingCapacity = 0;
       if (staging != null) {
         staging.close();

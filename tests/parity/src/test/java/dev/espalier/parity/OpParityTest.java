@@ -27,7 +27,7 @@ class OpParityTest {
     }
 
     @ParameterizedTest
-    @MethodSource("dev.espalier.parity.Subject#all")
+    @MethodSource("dev.espalier.parity.Subject#allAndEmulated")
     void everyElementLiesWithinItsBound(Subject subject) {
       List<String> violations = new ArrayList<>();
       double worst = 0;

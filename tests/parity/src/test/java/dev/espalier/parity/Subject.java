@@ -35,12 +35,27 @@ record Subject(String backend, Optional<InstructionSet> isa) {
   static Stream<Subject> all() {
     return Stream.concat(
         Stream.of(new Subject("java", Optional.empty())),
-        Stream.concat(cpu(), Stream.of(new Subject("cuda", Optional.empty()), SIMT)));
+        Stream.concat(cpu(), Stream.of(new Subject("cuda", Optional.empty()))));
+  }
+
+  /** Those, and the cuda backend on the emulator. */
+  static Stream<Subject> allAndEmulated() {
+    return Stream.concat(all(), Stream.of(SIMT));
   }
 
   /** Thousands of times slower than a card: tests give it fewer cases. */
   boolean isEmulated() {
     return this == SIMT;
+  }
+
+  /** The emulator alone. */
+  static Stream<Subject> emulated() {
+    return Stream.of(SIMT);
+  }
+
+  /** How many of {@code usual} rounds of a test it gets. */
+  int rounds(int usual) {
+    return isEmulated() ? Math.max(1, usual / 20) : Shared.rounds(usual);
   }
 
   /** The native CPU backend with each instruction set. */
