@@ -31,7 +31,7 @@ void require_finite(int64_t row, int64_t rows) {
 
 void run_linear(Call& call, const Kernels& kernels, const float* x, int64_t x_pitch, int64_t rows,
                 const CpuWeight& weight, float* y, int64_t y_pitch) {
-  if (weight.dtype == ESP_F32) return kernels.linear(call, x, x_pitch, rows, weight.weight, y, y_pitch);
+  if (weight.dtype != ESP_I8) return kernels.linear(call, x, x_pitch, rows, weight.weight, y, y_pitch);
   require_finite(kernels.int8.linear(call, x, x_pitch, rows, weight.int8, y, y_pitch), rows);
 }
 
@@ -118,9 +118,7 @@ esp_status embed_layernorm(esp_backend* backend, const int32_t* ids, const int32
                            const float* word_scales, int32_t word_zero_point, const float* type, const float* position,
                            const float* gamma, const float* beta, float eps, void* y, int64_t y_pitch) {
   return guard([&] {
-    const WordTable table = word_dtype == ESP_I8
-                                ? WordTable{nullptr, static_cast<const int8_t*>(word), word_scales, word_zero_point}
-                                : WordTable{static_cast<const float*>(word), nullptr, nullptr, 0};
+    const WordTable table{word_dtype, word, word_scales, word_zero_point};
     const CpuBackend& b = cpu(backend);
     Call call(*b.pool);
     b.kernels.embed_layernorm(call, ids, types, positions, rows, columns, table, type, position, gamma, beta, eps,
@@ -150,7 +148,7 @@ esp_status quantize(esp_backend* backend, const void* x, int64_t x_pitch, int64_
 esp_status linear_accumulators(esp_backend* backend, const int8_t* codes, int64_t rows, const esp_weight* weight,
                                int32_t* acc) {
   return guard([&] {
-    require_dtype(cpu(weight), ESP_I8, "only int8 products have accumulators");
+    require_int8(cpu(weight), "only int8 products have accumulators");
     const CpuBackend& b = cpu(backend);
     Call call(*b.pool);
     b.kernels.int8.accumulators(call, codes, rows, cpu(weight).int8, acc);
@@ -178,7 +176,7 @@ esp_status feed_forward(esp_backend* backend, const void* x, int64_t x_pitch, in
       run_linear(call, kernels, floats(x), x_pitch, rows, out, floats(y), y_pitch);
     } else if (in.dtype != out.dtype) {
       mixed_feed_forward(call, kernels, floats(x), x_pitch, rows, in, activation, out, floats(y), y_pitch);
-    } else if (in.dtype == ESP_F32) {
+    } else if (in.dtype != ESP_I8) {
       kernels.feed_forward(call, floats(x), x_pitch, rows, in.weight, activation, out.weight, floats(y), y_pitch);
     } else {
       require_finite(

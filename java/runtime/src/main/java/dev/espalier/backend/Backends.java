@@ -39,11 +39,11 @@ public final class Backends {
    *     else java, which is logged as a warning
    * @param isa the instruction set of the cpu backend; empty for the best
    * @param threads that compute at any time on the cpu; 0 for one per processor
-   * @param dtype of tensors: F16 and BF16 on a GPU only; anything else is fp32, but fp16 on a GPU
-   *     unless it is F32
+   * @param dtype that a model is to be packed in: a GPU keeps tensors in it too, in fp16 unless it
+   *     is F32 or BF16; the others keep them in fp32
    * @throws BackendUnavailableException if the backend was asked for by name and is not available;
    *     says what is missing
-   * @throws InvalidInputException if the backend is unknown, or cannot keep tensors so
+   * @throws InvalidInputException if the backend is unknown
    */
   public static Backend create(
       String name, Optional<InstructionSet> isa, int threads, Optional<DType> dtype) {
@@ -57,10 +57,6 @@ public final class Backends {
       Backend backend = new CudaBackend(0, cudaElements(dtype));
       LOG.info("using {}", backend.description());
       return backend;
-    }
-    if (dtype.isPresent() && (dtype.get() == DType.F16 || dtype.get() == DType.BF16)) {
-      throw new InvalidInputException(
-          "backend " + name + " keeps tensors as fp32: " + dtype.get() + " needs the cuda backend");
     }
     switch (name) {
       case "java":

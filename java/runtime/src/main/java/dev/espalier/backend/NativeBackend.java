@@ -60,6 +60,11 @@ public abstract class NativeBackend implements Backend {
   }
 
   /** Memory for ops to work on. */
+  /** Whether weights of 16 bits are kept so, or widened when they are packed. */
+  boolean keepsHalves() {
+    return false;
+  }
+
   NativeHandle allocate(String what, long bytes) {
     long backend = handle.address();
     long[] out = new long[1];
@@ -178,7 +183,7 @@ public abstract class NativeBackend implements Backend {
             batch.tokens(),
             e.columns(),
             e.word(),
-            e.wordType() == DType.I8 ? Espalier.ESP_I8 : Espalier.ESP_F32,
+            NativePacker.code(e.wordType()),
             e.scales(),
             e.wordZeroPoint(),
             e.type(),

@@ -111,10 +111,10 @@ public final class Model implements AutoCloseable {
     PackedHead head = null;
     try {
       encoder =
-          options.weights().isPresent()
-              ? EncoderPacker.pack(source, backend, options.weights().get())
+          options.dtype().isPresent()
+              ? EncoderPacker.pack(source, backend, options.dtype().get())
               : EncoderPacker.pack(source, backend);
-      head = PackedHead.of(source, backend, options.weights());
+      head = PackedHead.of(source, backend, options.dtype());
       return new Model(source, backend, encoder, head, options.batchTokens());
     } catch (RuntimeException | Error e) {
       if (head != null) {

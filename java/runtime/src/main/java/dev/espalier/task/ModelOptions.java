@@ -3,6 +3,7 @@ package dev.espalier.task;
 import dev.espalier.InvalidInputException;
 import dev.espalier.backend.InstructionSet;
 import dev.espalier.tensor.DType;
+import java.util.Collections;
 import java.util.EnumSet;
 import java.util.Optional;
 import java.util.Set;
@@ -15,10 +16,10 @@ import java.util.Set;
  * @param instructionSet for the cpu backend; empty for the best that this machine has
  * @param threads that compute at any time; 0 for one per processor
  * @param batchTokens the token budget of one forward pass; a longer sequence goes alone
- * @param dtype of the encoder's linear layers and word table: {@link DType#F32}, or {@link
+ * @param dtype of the encoder's linear layers and word table: {@link DType#F32}; {@link DType#F16}
+ *     or {@link DType#BF16} to round at load what is not stored so, arithmetic staying fp32; {@link
  *     DType#I8} to quantize at load what is not stored so; empty for each as it is stored. On a GPU
- *     tensors and fp32 weights are kept as fp16 unless this is F32, or {@link DType#BF16}; {@link
- *     DType#F16} says so
+ *     tensors and fp32 weights are fp16 unless this is F32 or BF16
  */
 public record ModelOptions(
     String backend,
@@ -26,10 +27,11 @@ public record ModelOptions(
     int threads,
     int batchTokens,
     Optional<DType> dtype) {
+  private static final Set<DType> DTYPES =
+      Collections.unmodifiableSet(EnumSet.of(DType.F32, DType.F16, DType.BF16, DType.I8));
+
   /** Tokens of one forward pass unless told otherwise. */
   public static final int DEFAULT_BATCH_TOKENS = 2048;
-
-  private static final Set<DType> DTYPES = EnumSet.of(DType.F32, DType.F16, DType.BF16, DType.I8);
 
   /** The best backend, one thread per processor. */
   public static final ModelOptions DEFAULT =
@@ -41,16 +43,11 @@ public record ModelOptions(
     }
     if (dtype.isPresent() && !DTYPES.contains(dtype.get())) {
       throw new InvalidInputException(
-          "dtype " + dtype.get() + " is not implemented; known are F32, F16, BF16 and I8");
+          "dtype " + dtype.get() + " is not implemented; known are " + DTYPES);
     }
     if (batchTokens < 1) {
       throw new InvalidInputException("batch tokens must be at least 1, got " + batchTokens);
     }
-  }
-
-  /** How weights are packed: F32 or I8; empty for each as it is stored. */
-  Optional<DType> weights() {
-    return dtype.filter(d -> d == DType.F32 || d == DType.I8);
   }
 
   public ModelOptions withBackend(String value) {
