@@ -2,6 +2,7 @@ package dev.espalier.backend;
 
 import dev.espalier.model.Activation;
 import dev.espalier.model.Pooling;
+import dev.espalier.tensor.DType;
 import dev.espalier.tensor.Embeddings;
 import dev.espalier.tensor.HeadLayout;
 import dev.espalier.tensor.Heads;
@@ -22,11 +23,16 @@ import dev.espalier.tensor.Tensor;
  * number of threads.
  */
 public interface Backend extends AutoCloseable {
-  /** {@code java} or {@code cpu}. */
+  /** {@code java}, {@code cpu} or {@code cuda}. */
   String name();
 
   /** One line for people: name, instruction set or device, threads. */
   String description();
+
+  /** What tensors between ops, and weights that are given as fp32, are kept as. */
+  default DType elements() {
+    return DType.F32;
+  }
 
   /** How many forward passes may run at once without taking each other's processors. */
   int lanes();

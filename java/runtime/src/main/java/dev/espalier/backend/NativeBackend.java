@@ -55,7 +55,7 @@ public abstract class NativeBackend implements Backend {
     return sharesMemory;
   }
 
-  /** What tensors between ops are kept as. */
+  @Override
   public final DType elements() {
     return elements;
   }
@@ -417,8 +417,12 @@ public abstract class NativeBackend implements Backend {
     }
     int count = Math.multiplyExact(t.rows(), t.columns());
     long values = t.workspace().staging(4L * count);
-    checkInput(
-        Espalier.esp_read_matrix(t.lane(), t.address(), t.pitch(), t.rows(), t.columns(), values));
+    int status =
+        Espalier.esp_read_matrix(t.lane(), t.address(), t.pitch(), t.rows(), t.columns(), values);
+    if (status == Espalier.ESP_INVALID_ARGUMENT) {
+      throw new LateInputException(Espalier.esp_last_error(), Espalier.esp_fault_tag(t.lane()));
+    }
+    check(status);
     NativeMemory.read(values, target, offset, count);
   }
 
@@ -432,7 +436,7 @@ public abstract class NativeBackend implements Backend {
       return;
     }
     int count = Math.multiplyExact(t.rows(), t.columns());
-    long values = t.workspace().staging(4L * count);
+    long values = t.workspace().settledStaging(4L * count);
     NativeMemory.write(values, source, offset, count);
     check(
         Espalier.esp_write_matrix(t.lane(), values, t.rows(), t.columns(), t.address(), t.pitch()));
