@@ -95,6 +95,17 @@ public interface Backend extends AutoCloseable {
   /** {@code y = x W^T + b}, x [rows, K], y [rows, N]. */
   void linear(Tensor x, Linear w, Tensor y);
 
+  /**
+   * {@code y = x W^T + b} for queries, keys and values. Columns of heads whose factor is 0 in every
+   * sequence of the batch need not be computed: {@link #attention} does not look at them.
+   *
+   * @param layer whose factors are meant
+   */
+  default void queryKeyValue(
+      Tensor x, Linear w, PackedBatch batch, Heads heads, int layer, Tensor y) {
+    linear(x, w, y);
+  }
+
   /** {@code y = activation(x)}; y may be x. */
   void activation(Activation activation, Tensor x, Tensor y);
 

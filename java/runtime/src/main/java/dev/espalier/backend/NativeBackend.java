@@ -22,6 +22,7 @@ import dev.espalier.tensor.Linear;
 import dev.espalier.tensor.PackedBatch;
 import dev.espalier.tensor.QuantizedRows;
 import dev.espalier.tensor.Tensor;
+import java.util.List;
 import java.util.function.LongConsumer;
 
 /**
@@ -208,6 +209,31 @@ public abstract class NativeBackend implements Backend {
             ((Packed) w).handle().address(),
             out.address(),
             out.pitch()));
+  }
+
+  @Override
+  public void queryKeyValue(
+      Tensor x, Linear w, PackedBatch batch, Heads heads, int layer, Tensor y) {
+    List<ColumnRun> runs = ColumnRun.used(batch, heads.layout(), layer);
+    if (runs.size() == 1 && runs.get(0).count() == w.outputs()) {
+      linear(x, w, y);
+      return;
+    }
+    NativeTensor in = (NativeTensor) x;
+    NativeTensor out = (NativeTensor) y;
+    for (ColumnRun run : runs) {
+      checkInput(
+          Espalier.esp_linear_columns(
+              in.lane(),
+              in.address(),
+              in.pitch(),
+              in.rows(),
+              ((Packed) w).handle().address(),
+              run.first(),
+              run.count(),
+              out.address(),
+              out.pitch()));
+    }
   }
 
   @Override

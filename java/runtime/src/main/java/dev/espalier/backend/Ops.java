@@ -80,6 +80,24 @@ public final class Ops {
     return y;
   }
 
+  /**
+   * {@code x W^T + b} for queries, keys and values: [T, qkv columns]. What belongs to heads that no
+   * sequence of the batch uses is not defined.
+   *
+   * @param layerIndex whose factors of the batch's head masks are meant
+   * @throws InvalidInputException if the weight is int8 and a value of x is not finite, or a head
+   *     mask does not fit the layout
+   */
+  public Tensor queryKeyValue(Tensor x, Linear w, PackedBatch batch, Heads heads, int layerIndex) {
+    same("linear", "x has", x.columns(), "weight expects", w.inputs());
+    same("linear", "the weight gives", w.outputs(), "the heads have", heads.layout().qkvColumns());
+    sameRows("linear", "x", x, batch);
+    checkMasks(batch, heads.layout(), layerIndex);
+    Tensor y = workspace.allocate(x.rows(), w.outputs());
+    located("linear", () -> backend.queryKeyValue(x, w, batch, heads, layerIndex, y));
+    return y;
+  }
+
   /** {@code activation(x)}, in place. */
   public Tensor activation(Activation activation, Tensor x) {
     backend.activation(activation, x, x);
