@@ -12,8 +12,8 @@ namespace gpu {
 namespace {
 
 template <typename E>
-__global__ void __launch_bounds__(256) pool_kernel(int pooling, int normalize, const E* x, int64_t x_pitch, int columns,
-                                                   const int32_t* offsets, E* y, int64_t y_pitch) {
+__global__ void __launch_bounds__(256, 4) pool_kernel(int pooling, int normalize, const E* x, int64_t x_pitch,
+                                                      int columns, const int32_t* offsets, E* y, int64_t y_pitch) {
   __shared__ float of_warp[32];
   float* row = dynamic_shared<float>();
   const int64_t b = blockIdx.x;

@@ -8,10 +8,12 @@
 //
 // --gc-sections drops what is not used. CheckLibrary.cmake names a symbol that is missing here.
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <link.h>
 #include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -57,6 +59,7 @@ FORWARD(pthread_barrier_destroy, 2.2.5)
 FORWARD(pthread_barrier_init, 2.2.5)
 FORWARD(pthread_barrier_wait, 2.2.5)
 FORWARD(pthread_condattr_setclock, 2.3.3)
+FORWARD(pthread_condattr_setpshared, 2.2.5)
 FORWARD(pthread_create, 2.2.5)
 FORWARD(pthread_detach, 2.2.5)
 FORWARD(pthread_getaffinity_np, 2.3.4)
@@ -71,19 +74,30 @@ FORWARD(pthread_mutex_timedlock, 2.2.5)
 FORWARD(pthread_mutex_trylock, 2.2.5)
 FORWARD(pthread_mutexattr_destroy, 2.2.5)
 FORWARD(pthread_mutexattr_init, 2.2.5)
+FORWARD(pthread_mutexattr_setpshared, 2.2.5)
 FORWARD(pthread_mutexattr_settype, 2.2.5)
 FORWARD(pthread_once, 2.2.5)
 FORWARD(pthread_rwlock_destroy, 2.2.5)
 FORWARD(pthread_rwlock_init, 2.2.5)
 FORWARD(pthread_rwlock_rdlock, 2.2.5)
+FORWARD(pthread_rwlock_timedrdlock, 2.2.5)
+FORWARD(pthread_rwlock_timedwrlock, 2.2.5)
 FORWARD(pthread_rwlock_tryrdlock, 2.2.5)
 FORWARD(pthread_rwlock_trywrlock, 2.2.5)
 FORWARD(pthread_rwlock_unlock, 2.2.5)
 FORWARD(pthread_rwlock_wrlock, 2.2.5)
+FORWARD(pthread_rwlockattr_destroy, 2.2.5)
+FORWARD(pthread_rwlockattr_init, 2.2.5)
+FORWARD(pthread_rwlockattr_setpshared, 2.2.5)
 FORWARD(pthread_setaffinity_np, 2.3.4)
 FORWARD(pthread_setname_np, 2.12)
 FORWARD(pthread_setspecific, 2.2.5)
 FORWARD(pthread_sigmask, 2.2.5)
+FORWARD(pthread_spin_destroy, 2.2.5)
+FORWARD(pthread_spin_init, 2.2.5)
+FORWARD(pthread_spin_lock, 2.2.5)
+FORWARD(pthread_spin_trylock, 2.2.5)
+FORWARD(pthread_spin_unlock, 2.2.5)
 FORWARD(sem_destroy, 2.2.5)
 FORWARD(sem_init, 2.2.5)
 FORWARD(sem_post, 2.2.5)
@@ -126,6 +140,7 @@ FORWARD(dladdr, 2.2.5)
 FORWARD(dlclose, 2.2.5)
 FORWARD(dlerror, 2.2.5)
 FORWARD(dlinfo, 2.3.3)
+FORWARD(dlmopen, 2.3.4)
 FORWARD(dlopen, 2.2.5)
 FORWARD(dlsym, 2.2.5)
 FORWARD(dlvsym, 2.2.5)
@@ -181,6 +196,24 @@ HIDDEN int REPLACE(lstat)(const char* path, struct stat* buffer) { return __lxst
 HIDDEN int REPLACE(lstat64)(const char* path, struct stat* buffer) { return __lxstat(kStatVersion, path, buffer); }
 HIDDEN int REPLACE(fstat)(int file, struct stat* buffer) { return __fxstat(kStatVersion, file, buffer); }
 HIDDEN int REPLACE(fstat64)(int file, struct stat* buffer) { return __fxstat(kStatVersion, file, buffer); }
+
+// ---- shared memory: in librt before glibc 2.34, which nothing else needs
+
+static int in_shared_memory(const char* name, char (&path)[300]) {
+  while (*name == '/') ++name;
+  return snprintf(path, sizeof path, "/dev/shm/%s", name) < static_cast<int>(sizeof path) ? 0 : -1;
+}
+
+HIDDEN int REPLACE(shm_open)(const char* name, int flags, mode_t mode) {
+  char path[300];
+  if (in_shared_memory(name, path) != 0) return -1;
+  return open(path, flags | O_CLOEXEC | O_NOFOLLOW, mode);
+}
+HIDDEN int REPLACE(shm_unlink)(const char* name) {
+  char path[300];
+  if (in_shared_memory(name, path) != 0) return -1;
+  return unlink(path);
+}
 
 // ---- random numbers: since glibc 2.36, and what std::random_device prefers
 

@@ -33,7 +33,7 @@
 extern "C" {
 #endif
 
-#define ESP_ABI_VERSION 5
+#define ESP_ABI_VERSION 6
 
 typedef int32_t esp_status;
 enum {
@@ -70,8 +70,8 @@ enum {
 
 enum { ESP_POOL_MEAN = 0, ESP_POOL_CLS = 1, ESP_POOL_MAX = 2 };
 
-// Storage of a weight, and of the tensors between ops. A linear weight is ESP_I8, or ESP_F32: given as fp32 and kept in
-// the backend's own type.
+// Storage of a weight, and of the tensors between ops. A linear weight is ESP_I8, or given as fp32 and kept on a CPU as
+// the type says, on a GPU (ESP_F32 only) in the backend's own type.
 enum { ESP_F32 = 0, ESP_I8 = 1, ESP_F16 = 2, ESP_BF16 = 3 };
 
 // What esp_cuda_device tells, by index.
@@ -189,15 +189,18 @@ ESP_API esp_status esp_read_matrix(esp_backend* lane, const void* x, int64_t x_p
 ESP_API esp_status esp_weight_create(esp_backend* backend, int32_t n, int32_t k, int32_t dtype, esp_weight** out);
 ESP_API void esp_weight_destroy(esp_weight* weight);
 
-// Packs rows first .. first+count-1 of an fp32 weight from values [count,k], contiguous. ESP_INVALID_ARGUMENT for int8.
+// Packs rows first .. first+count-1 of a weight that is not int8 from values [count,k], contiguous. For ESP_F16 and
+// ESP_BF16 they are rounded to nearest even, and widened again as they are used: results are those of an fp32 weight
+// with the rounded values, bit for bit. ESP_INVALID_ARGUMENT for int8.
 ESP_API esp_status esp_weight_set_rows(esp_weight* weight, int32_t first, int32_t count, const float* values);
 
 // Packs rows first .. first+count-1 of an int8 weight: codes [count,k] contiguous, a positive scale each, and zero
-// points from -128 to 127, or null where they are 0. ESP_INVALID_ARGUMENT for fp32.
+// points from -128 to 127, or null where they are 0. ESP_INVALID_ARGUMENT for any other.
 ESP_API esp_status esp_weight_set_codes(esp_weight* weight, int32_t first, int32_t count, const int8_t* codes,
                                         const float* scales, const int32_t* zero_points);
 
-// Sets the input block of an int8 weight, a power of two up to 32; it is 1 at first. ESP_INVALID_ARGUMENT for fp32.
+// Sets the input block of an int8 weight, a power of two up to 32; it is 1 at first. ESP_INVALID_ARGUMENT for any
+// other.
 ESP_API esp_status esp_weight_set_input_block(esp_weight* weight, int32_t block);
 
 // Sets bias[first .. first+count-1].
@@ -217,8 +220,8 @@ ESP_API void esp_heads_destroy(esp_heads* heads);
 
 // y[t,:] = layernorm(word[ids[t],:] + type[types[t],:] + position[positions[t],:]) * gamma + beta
 // word [V,columns], type [.,columns], position [.,columns] contiguous   ids, types, positions [rows]   y [rows,columns]
-// word_dtype ESP_F32: floats, word_scales null   ESP_I8: codes, each standing for (code - word_zero_point) *
-// word_scales[row], rounded once
+// word_dtype ESP_F32, and on a CPU ESP_F16, ESP_BF16: word_scales null   ESP_I8: codes, each standing for (code -
+// word_zero_point) * word_scales[row], rounded once
 ESP_API esp_status esp_embed_layernorm(esp_backend* backend, const int32_t* ids, const int32_t* types,
                                        const int32_t* positions, int64_t rows, int64_t columns, const void* word,
                                        int32_t word_dtype, const float* word_scales, int32_t word_zero_point,
@@ -228,6 +231,11 @@ ESP_API esp_status esp_embed_layernorm(esp_backend* backend, const int32_t* ids,
 // y[t,n] = sum_k x[t,k] * w[n,k] + b[n]     x [rows,K], y [rows,N]
 ESP_API esp_status esp_linear(esp_backend* backend, const void* x, int64_t x_pitch, int64_t rows,
                               const esp_weight* weight, void* y, int64_t y_pitch);
+
+// Columns first .. first+count-1 of esp_linear's y, the same bits; the backend may compute others as well. y is the
+// whole [rows,N]; what is not computed keeps what it was. For projections of attention heads that are off.
+ESP_API esp_status esp_linear_columns(esp_backend* backend, const void* x, int64_t x_pitch, int64_t rows,
+                                      const esp_weight* weight, int32_t first, int32_t count, void* y, int64_t y_pitch);
 
 // codes[t,:] and scales[t] of each row of x, as an int8 layer with that input block sees them.  x [rows,columns]
 // codes [rows,columns] contiguous   scales [rows]

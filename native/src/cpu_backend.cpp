@@ -31,8 +31,32 @@ void require_finite(int64_t row, int64_t rows) {
 
 void run_linear(Call& call, const Kernels& kernels, const float* x, int64_t x_pitch, int64_t rows,
                 const CpuWeight& weight, float* y, int64_t y_pitch) {
-  if (weight.dtype == ESP_F32) return kernels.linear(call, x, x_pitch, rows, weight.weight, y, y_pitch);
+  if (weight.dtype != ESP_I8) return kernels.linear(call, x, x_pitch, rows, weight.weight, y, y_pitch);
   require_finite(kernels.int8.linear(call, x, x_pitch, rows, weight.int8, y, y_pitch), rows);
+}
+
+// Panels from .. to-1 of a weight, as a weight.
+Weight panels_of(const Weight& w, int32_t from, int32_t to) {
+  Weight part = w;
+  part.n = std::min(w.n, to * w.panel) - from * w.panel;
+  part.panels = to - from;
+  const int64_t bytes = w.dtype == ESP_F32 ? 4 : 2;
+  part.packed = static_cast<char*>(w.packed) + int64_t{from} * w.panel * w.k * bytes;
+  part.bias = w.bias + int64_t{from} * w.panel;
+  return part;
+}
+
+Int8Weight panels_of(const Int8Weight& w, int32_t panel, int64_t panel_bytes, int32_t from, int32_t to) {
+  const int64_t first = int64_t{from} * panel;
+  Int8Weight part = w;
+  part.n = std::min(w.n, to * panel) - from * panel;
+  part.panels = to - from;
+  part.codes = w.codes + from * panel_bytes;
+  part.scales = w.scales + first;
+  part.bias = w.bias + first;
+  part.start = w.start + first;
+  part.zero_points = w.zero_points == nullptr ? nullptr : w.zero_points + first;
+  return part;
 }
 
 int64_t columns(const CpuWeight& weight) { return weight.dtype == ESP_I8 ? weight.int8.n : weight.weight.n; }
@@ -118,9 +142,7 @@ esp_status embed_layernorm(esp_backend* backend, const int32_t* ids, const int32
                            const float* word_scales, int32_t word_zero_point, const float* type, const float* position,
                            const float* gamma, const float* beta, float eps, void* y, int64_t y_pitch) {
   return guard([&] {
-    const WordTable table = word_dtype == ESP_I8
-                                ? WordTable{nullptr, static_cast<const int8_t*>(word), word_scales, word_zero_point}
-                                : WordTable{static_cast<const float*>(word), nullptr, nullptr, 0};
+    const WordTable table{word_dtype, word, word_scales, word_zero_point};
     const CpuBackend& b = cpu(backend);
     Call call(*b.pool);
     b.kernels.embed_layernorm(call, ids, types, positions, rows, columns, table, type, position, gamma, beta, eps,
@@ -137,6 +159,27 @@ esp_status linear(esp_backend* backend, const void* x, int64_t x_pitch, int64_t 
   });
 }
 
+esp_status linear_columns(esp_backend* backend, const void* x, int64_t x_pitch, int64_t rows, const esp_weight* weight,
+                          int32_t first, int32_t count, void* y, int64_t y_pitch) {
+  return guard([&] {
+    const CpuBackend& b = cpu(backend);
+    const CpuWeight& w = cpu(weight);
+    const int32_t panel = b.kernels.panel;
+    const int32_t from = first / panel;
+    const int32_t to = (first + count + panel - 1) / panel;
+    float* part = floats(y) + int64_t{from} * panel;
+    Call call(*b.pool);
+    if (w.dtype != ESP_I8) {
+      b.kernels.linear(call, floats(x), x_pitch, rows, panels_of(w.weight, from, to), part, y_pitch);
+    } else {
+      require_finite(b.kernels.int8.linear(call, floats(x), x_pitch, rows,
+                                           panels_of(w.int8, panel, b.kernels.int8.panel_bytes(w.int8.k), from, to),
+                                           part, y_pitch),
+                     rows);
+    }
+  });
+}
+
 esp_status quantize(esp_backend* backend, const void* x, int64_t x_pitch, int64_t rows, int64_t columns,
                     int32_t input_block, int8_t* codes, float* scales) {
   return guard([&] {
@@ -150,7 +193,7 @@ esp_status quantize(esp_backend* backend, const void* x, int64_t x_pitch, int64_
 esp_status linear_accumulators(esp_backend* backend, const int8_t* codes, int64_t rows, const esp_weight* weight,
                                int32_t* acc) {
   return guard([&] {
-    require_dtype(cpu(weight), ESP_I8, "only int8 products have accumulators");
+    require_int8(cpu(weight), "only int8 products have accumulators");
     const CpuBackend& b = cpu(backend);
     Call call(*b.pool);
     b.kernels.int8.accumulators(call, codes, rows, cpu(weight).int8, acc);
@@ -178,7 +221,7 @@ esp_status feed_forward(esp_backend* backend, const void* x, int64_t x_pitch, in
       run_linear(call, kernels, floats(x), x_pitch, rows, out, floats(y), y_pitch);
     } else if (in.dtype != out.dtype) {
       mixed_feed_forward(call, kernels, floats(x), x_pitch, rows, in, activation, out, floats(y), y_pitch);
-    } else if (in.dtype == ESP_F32) {
+    } else if (in.dtype != ESP_I8) {
       kernels.feed_forward(call, floats(x), x_pitch, rows, in.weight, activation, out.weight, floats(y), y_pitch);
     } else {
       require_finite(
@@ -260,7 +303,8 @@ const Table kTable = {kTableVersion,
                       add_layernorm,
                       attention,
                       attention_probabilities,
-                      pool};
+                      pool,
+                      linear_columns};
 
 }  // namespace
 

@@ -22,7 +22,7 @@ struct CpuWeight : esp_weight {
   ~CpuWeight();
   const Kernels& kernels;
   int32_t dtype = ESP_F32;
-  Weight weight{};    // of ESP_F32
+  Weight weight{};    // of all other types
   Int8Weight int8{};  // of ESP_I8
 };
 
@@ -41,8 +41,8 @@ esp_status cpu_weight_set_input_block(esp_weight* weight, int32_t block);
 esp_status cpu_weight_set_bias(esp_weight* weight, int32_t first, int32_t count, const float* values);
 int64_t cpu_weight_bytes(const esp_weight* weight);
 
-// Throws Error, ending in `way_out`, if the weight is of another dtype.
-void require_dtype(const CpuWeight& weight, int32_t dtype, const char* way_out);
+// Throws Error, ending in `way_out`, if the weight is not int8.
+void require_int8(const CpuWeight& weight, const char* way_out);
 
 // Throws Error unless channels can be rotated in such blocks.
 void require_input_block(int32_t block);

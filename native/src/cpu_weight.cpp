@@ -11,19 +11,23 @@ namespace {
 
 constexpr int64_t kFloat = sizeof(float);
 
+// Bytes of an element of a weight that is not int8.
+int64_t element_bytes(int32_t dtype) { return dtype == ESP_F32 ? 4 : 2; }
+
 template <typename T>
 T* allocate_array(int64_t count) {
   return static_cast<T*>(allocate_or_throw(count * static_cast<int64_t>(sizeof(T))));
 }
 
-void create_f32(CpuWeight& weight, int32_t n, int32_t k) {
+void create_dense(CpuWeight& weight, int32_t n, int32_t k) {
   const int32_t panel = weight.kernels.panel;
   Weight& w = weight.weight;
   w.n = n;
   w.k = k;
   w.panel = panel;
   w.panels = static_cast<int32_t>((int64_t{n} + panel - 1) / panel);
-  w.packed = allocate_array<float>(int64_t{w.panels} * panel * k);
+  w.dtype = weight.dtype;
+  w.packed = allocate_or_throw(int64_t{w.panels} * panel * k * element_bytes(w.dtype));
   w.bias = allocate_array<float>(int64_t{w.panels} * panel);
 }
 
@@ -47,17 +51,17 @@ void create_i8(CpuWeight& weight, int32_t n, int32_t k) {
 }  // namespace
 
 CpuWeight::~CpuWeight() {
-  for (void* block : {static_cast<void*>(weight.packed), static_cast<void*>(weight.bias),
-                      static_cast<void*>(int8.codes), static_cast<void*>(int8.scales), static_cast<void*>(int8.bias),
-                      static_cast<void*>(int8.start), static_cast<void*>(int8.zero_points)}) {
+  for (void* block :
+       {weight.packed, static_cast<void*>(weight.bias), static_cast<void*>(int8.codes), static_cast<void*>(int8.scales),
+        static_cast<void*>(int8.bias), static_cast<void*>(int8.start), static_cast<void*>(int8.zero_points)}) {
     release(block);
   }
 }
 
-void require_dtype(const CpuWeight& weight, int32_t dtype, const char* way_out) {
-  if (weight.dtype != dtype) {
-    throw Error(ESP_INVALID_ARGUMENT,
-                std::string("weight is ") + (weight.dtype == ESP_I8 ? "int8" : "fp32") + ": " + way_out);
+void require_int8(const CpuWeight& weight, const char* way_out) {
+  if (weight.dtype != ESP_I8) {
+    static const char* const names[] = {"fp32", "int8", "fp16", "bf16"};
+    throw Error(ESP_INVALID_ARGUMENT, std::string("weight is ") + names[weight.dtype] + ": " + way_out);
   }
 }
 
@@ -73,14 +77,14 @@ esp_status cpu_weight_create(esp_backend* backend, int32_t n, int32_t k, int32_t
       throw Error(ESP_INVALID_ARGUMENT,
                   "weight is [" + std::to_string(n) + ", " + std::to_string(k) + "], expected no negative number");
     }
-    if (dtype != ESP_F32 && dtype != ESP_I8) {
-      throw Error(ESP_UNSUPPORTED,
-                  "weight dtype " + std::to_string(dtype) + " is not supported, only 0 (f32) and 1 (int8) are");
+    if (dtype < ESP_F32 || dtype > ESP_BF16) {
+      throw Error(ESP_UNSUPPORTED, "weight dtype " + std::to_string(dtype) +
+                                       " is not supported, only 0 (fp32), 1 (int8), 2 (fp16) and 3 (bf16) are");
     }
     auto weight = std::make_unique<CpuWeight>(backend->table, static_cast<CpuBackend*>(backend)->kernels);
     weight->dtype = dtype;
-    if (dtype == ESP_F32) {
-      create_f32(*weight, n, k);
+    if (dtype != ESP_I8) {
+      create_dense(*weight, n, k);
     } else {
       create_i8(*weight, n, k);
     }
@@ -93,7 +97,9 @@ void cpu_weight_destroy(esp_weight* weight) { delete static_cast<CpuWeight*>(wei
 esp_status cpu_weight_set_rows(esp_weight* weight, int32_t first, int32_t count, const float* values) {
   return guard([&] {
     const CpuWeight& w = *static_cast<CpuWeight*>(weight);
-    require_dtype(w, ESP_F32, "set its rows with esp_weight_set_codes");
+    if (w.dtype == ESP_I8) {
+      throw Error(ESP_INVALID_ARGUMENT, "weight is int8: set its rows with esp_weight_set_codes");
+    }
     w.kernels.pack_weight(w.weight, first, count, values);
   });
 }
@@ -102,7 +108,7 @@ esp_status cpu_weight_set_codes(esp_weight* weight, int32_t first, int32_t count
                                 const float* scales, const int32_t* zero_points) {
   return guard([&] {
     CpuWeight& w = *static_cast<CpuWeight*>(weight);
-    require_dtype(w, ESP_I8, "set its rows with esp_weight_set_rows");
+    require_int8(w, "set its rows with esp_weight_set_rows");
     if (zero_points != nullptr && w.int8.zero_points == nullptr) {
       w.int8.zero_points = allocate_array<int32_t>(int64_t{w.int8.panels} * w.kernels.panel);
     }
@@ -113,7 +119,7 @@ esp_status cpu_weight_set_codes(esp_weight* weight, int32_t first, int32_t count
 esp_status cpu_weight_set_input_block(esp_weight* weight, int32_t block) {
   return guard([&] {
     CpuWeight& w = *static_cast<CpuWeight*>(weight);
-    require_dtype(w, ESP_I8, "only int8 layers rotate their input");
+    require_int8(w, "only int8 layers rotate their input");
     require_input_block(block);
     w.int8.input_block = block;
   });
@@ -129,7 +135,9 @@ esp_status cpu_weight_set_bias(esp_weight* weight, int32_t first, int32_t count,
 
 int64_t cpu_weight_bytes(const esp_weight* weight) {
   const CpuWeight& w = *static_cast<const CpuWeight*>(weight);
-  if (w.dtype == ESP_F32) return int64_t{w.weight.panels} * w.weight.panel * (int64_t{w.weight.k} + 1) * kFloat;
+  if (w.dtype != ESP_I8) {
+    return int64_t{w.weight.panels} * w.weight.panel * (w.weight.k * element_bytes(w.dtype) + kFloat);
+  }
   const Int8Weight& q = w.int8;
   const int64_t vectors = q.zero_points == nullptr ? 3 : 4;
   return q.panels * (w.kernels.int8.panel_bytes(q.k) + vectors * w.kernels.panel * kFloat);

@@ -12,13 +12,15 @@ namespace espalier {
 class Call;
 
 // A linear layer, packed into panels of `panel` output columns: [panels][k][panel], zeros beyond column n.
-// bias has panels*panel entries, zeros beyond n.
+// bias has panels*panel entries, zeros beyond n. Its elements are floats or 16-bit numbers, as dtype says: ESP_F32,
+// ESP_F16, ESP_BF16.
 struct Weight {
   int32_t n;
   int32_t k;
   int32_t panel;
   int32_t panels;
-  float* packed;
+  int32_t dtype;
+  void* packed;
   float* bias;
 };
 
@@ -66,10 +68,11 @@ struct Int8Kernels {
   void (*accumulators)(Call&, const int8_t* x, int64_t rows, const Int8Weight&, int32_t* y);
 };
 
-// A table of word embeddings: fp32 rows, or codes whose value is (code - zero_point) * scales[row].
+// A table of word embeddings: rows of fp32, of 16-bit numbers, or of codes whose value is (code - zero_point) *
+// scales[row].
 struct WordTable {
-  const float* values;  // null if there are codes
-  const int8_t* codes;
+  int32_t dtype;
+  const void* rows;
   const float* scales;
   int32_t zero_point;
 };

@@ -83,11 +83,13 @@ struct Linear {
     for (float& b : bias) b = random_float();
     pack(backend);
   }
-  Linear(esp_backend* backend, const Linear& other) : w(other.w), bias(other.bias) { pack(backend); }
-  void pack(esp_backend* backend) {
+  Linear(esp_backend* backend, const Linear& other, int32_t dtype = ESP_F32) : w(other.w), bias(other.bias) {
+    pack(backend, dtype);
+  }
+  void pack(esp_backend* backend, int32_t dtype = ESP_F32) {
     esp_weight* p = nullptr;
     const int32_t n = static_cast<int32_t>(w.rows);
-    CHECK_OK(esp_weight_create(backend, n, static_cast<int32_t>(w.columns), ESP_F32, &p));
+    CHECK_OK(esp_weight_create(backend, n, static_cast<int32_t>(w.columns), dtype, &p));
     packed.reset(p);
     // In pieces, as a loader does it.
     for (int32_t first = 0; first < n;) {

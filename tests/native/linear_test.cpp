@@ -56,6 +56,54 @@ void one_shape(int32_t isa, int64_t rows, int64_t n, int64_t k) {
   }
 }
 
+// The nearest number with so many bits of mantissa, of two the even one.
+float rounded(float x, int mantissa, int least_exponent) {
+  if (x == 0.0f) return x;
+  const double step = std::ldexp(1.0, std::max(std::ilogb(x), least_exponent) - mantissa);
+  return static_cast<float>(std::nearbyint(x / step) * step);
+}
+
+// 16 bits a weight: the bits that an fp32 layer gives whose weights were rounded before, and half the memory.
+void halves(int32_t isa, int32_t dtype, int64_t rows, int64_t n, int64_t k, int32_t threads) {
+  check::context = shape(isa, rows, n, k) + " dtype " + std::to_string(dtype);
+  const Backend backend = make_backend(isa, threads);
+  Linear plain(backend.get(), n, k);
+  if (random_int(0, 2) == 0) {
+    // Down to subnormals.
+    for (int64_t r = 0; r < n; ++r) {
+      for (int64_t c = 0; c < k; ++c) plain.w.row(r)[c] *= dtype == ESP_F16 ? 0x1p-16f : 0x1p-128f;
+    }
+  }
+  const Linear half(backend.get(), plain, dtype);
+  for (int64_t r = 0; r < n; ++r) {
+    for (int64_t c = 0; c < k; ++c) {
+      float& w = plain.w.row(r)[c];
+      w = dtype == ESP_F16 ? rounded(w, 10, -14) : rounded(w, 7, -126);
+    }
+  }
+  plain.pack(backend.get());
+  const Matrix x = Matrix(rows, k, random_int(0, 5)).randomize();
+  Matrix expected(rows, n);
+  Matrix y(rows, n, random_int(0, 5));
+  run(backend.get(), x, plain, expected);
+  run(backend.get(), x, half, y);
+  CHECK(same_bits(expected, y));
+  const int64_t whole = esp_weight_bytes(plain.packed.get());
+  CHECK(esp_weight_bytes(half.packed.get()) == whole - whole / (k + 1) * k / 2);
+
+  const Linear back(backend.get(), k, n);
+  const Linear out(backend.get(), back, dtype);
+  Matrix whole_f(rows, k);
+  Matrix h(rows, n);
+  Matrix z(rows, k, random_int(0, 5));
+  CHECK_OK(esp_activation(backend.get(), ESP_GELU, y.data.data(), y.pitch, rows, n, h.data.data(), h.pitch));
+  run(backend.get(), h, out, whole_f);
+  CHECK_OK(esp_feed_forward(backend.get(), x.data.data(), x.pitch, rows, half.packed.get(), ESP_GELU, out.packed.get(),
+                            z.data.data(), z.pitch));
+  CHECK(same_bits(whole_f, z));
+  CHECK(z.guards_untouched());
+}
+
 void not_finite(int32_t isa) {
   check::context = shape(isa, 20, 40, 50);
   const Backend backend = make_backend(isa, 2);
@@ -88,6 +136,12 @@ int main() {
     one_shape(isa, 9, 385, 1536);
     one_shape(isa, 1, 1, 1);
     not_finite(isa);
+    for (const int32_t dtype : {ESP_F16, ESP_BF16}) {
+      for (int64_t rows = 1; rows <= 30; ++rows) {
+        halves(isa, dtype, rows, random_int(1, 100), random_int(1, 100), rows % 3 == 0 ? 2 : 1);
+      }
+      halves(isa, dtype, 130, 97, 1100, 2);
+    }
   });
   return check::finish();
 }

@@ -141,25 +141,25 @@ int run_tests() {
     simt::options().seed = check::seed() + round;
     simt::options().asynchronous = round % 2 == 0 ? simt::Asynchronous::kEarly : simt::Asynchronous::kLate;
     check::context = "seed " + std::to_string(simt::options().seed);
-    check_caught(launch(missing_barrier, two_warps, y.get()), kRace, kUnwritten);
-    check_caught(launch(missing_barrier_in_loop, two_warps, x.get(), y.get()), kRace);
-    check_caught(launch(missing_warp_barrier, one_warp, y.get()), kRace, kUnwritten);
+    check_caught(launch(missing_barrier, two_warps, y.get()), {kRace, kUnwritten});
+    check_caught(launch(missing_barrier_in_loop, two_warps, x.get(), y.get()), {kRace});
+    check_caught(launch(missing_warp_barrier, one_warp, y.get()), {kRace, kUnwritten});
     check_caught(launch(one_too_far, LaunchShape{2, 64}, x.get(), 64, y.get()),
-                 "0 bytes behind an allocation of 256 bytes");
-    check_caught(launch(one_too_far_shared, LaunchShape{1, 32, 128}, y.get()), "the block has 128 bytes");
-    check_caught(launch(one_too_far_static, two_warps, y.get()), "an index outside its array");
-    check_caught(launch(misaligned, one_warp, x.get(), y4.get()), "not a multiple");
-    check_caught(launch(wrong_mask, one_warp, y.get()), "with mask 0xffffffff");
-    check_caught(launch(reads_outside_mask, one_warp, y.get()), "which the mask leaves out");
-    check_caught(launch(divergent_shuffle, one_warp, y.get()), "went different ways");
-    check_caught(launch(divergent_barrier, two_warps, y.get()), "went different ways");
-    check_caught(launch(barrier_with_few, two_warps, y.get()), "threads 0-31 wait in barrier_sync");
-    check_caught(launch(uninitialised, two_warps, y.get()), kUnwritten);
-    check_caught(launch(missing_copy_wait, two_warps, x.get(), y.get()), "nothing waited for it");
-    check_caught(launch(one_group_too_few, two_warps, x.get(), y.get()), "nothing waited for it");
-    check_caught(launch(wait_without_barrier, two_warps, x.get(), y.get()), kRace, kUnwritten);
-    check_caught(launch(shift_too_far, one_warp, n.get(), 40), "a shift by more than the width");
-    check_caught(launch(host_pointer, one_warp, host.data(), y.get()), "in host memory");
+                 {"0 bytes behind an allocation of 256 bytes"});
+    check_caught(launch(one_too_far_shared, LaunchShape{1, 32, 128}, y.get()), {"the block has 128 bytes"});
+    check_caught(launch(one_too_far_static, two_warps, y.get()), {"an index outside its array"});
+    check_caught(launch(misaligned, one_warp, x.get(), y4.get()), {"not a multiple"});
+    check_caught(launch(wrong_mask, one_warp, y.get()), {"with mask 0xffffffff"});
+    check_caught(launch(reads_outside_mask, one_warp, y.get()), {"which the mask leaves out"});
+    check_caught(launch(divergent_shuffle, one_warp, y.get()), {"went different ways"});
+    check_caught(launch(divergent_barrier, two_warps, y.get()), {"went different ways"});
+    check_caught(launch(barrier_with_few, two_warps, y.get()), {"threads 0-31 wait in barrier_sync"});
+    check_caught(launch(uninitialised, two_warps, y.get()), {kUnwritten});
+    check_caught(launch(missing_copy_wait, two_warps, x.get(), y.get()), {"nothing waited for it"});
+    check_caught(launch(one_group_too_few, two_warps, x.get(), y.get()), {"nothing waited for it"});
+    check_caught(launch(wait_without_barrier, two_warps, x.get(), y.get()), {kRace, kUnwritten});
+    check_caught(launch(shift_too_far, one_warp, n.get(), 40), {"a shift by more than the width"});
+    check_caught(launch(host_pointer, one_warp, host.data(), y.get()), {"in host memory"});
   }
   return check::finish();
 }

@@ -1,9 +1,10 @@
 // y[t,:] = layernorm(word[ids[t],:] + type[types[t],:] + position[positions[t],:]) * gamma + beta
-// word [.,columns] f32, or int8 codes that stand for (code - zero_point) * scale of the row
+// word [.,columns] f32, f16 or bf16, or int8 codes that stand for (code - zero_point) * scale of the row
 // type, position [.,columns] f32 contiguous   ids, types, positions [rows] i32   y [rows,columns] with a pitch
 // any rows >= 0, columns >= 1
 // blocks of rows, claimed in order; a row at a time, (word + type) + position, then as in layernorm.h
 // twin: kernels/embed_layernorm.cu
+#include "cpu/halves.h"
 #include "cpu/layernorm.h"
 #include "cpu/ops.h"
 #include "parallel.h"
@@ -48,11 +49,14 @@ void embed_layernorm(Call& call, const int32_t* ids, const int32_t* types, const
       const float* p = position + positions[t] * columns;
       float* row = y + t * y_pitch;
       const int64_t first = ids[t] * columns;
-      if (word.values != nullptr) {
-        const float* w = word.values + first;
-        add_tables(columns, s, p, row, [w](int64_t i) { return load(w + i); }, [w](int64_t i) { return w[i]; });
+      if (word.dtype != ESP_I8) {
+        with_elements(word.dtype, [&](auto element) {
+          const auto* w = static_cast<const decltype(element)*>(word.rows) + first;
+          add_tables(
+              columns, s, p, row, [w](int64_t i) { return load(w + i); }, [w](int64_t i) { return widen(w[i]); });
+        });
       } else {
-        const Codes codes{word.codes + first, word.scales[ids[t]], word.zero_point};
+        const Codes codes{static_cast<const int8_t*>(word.rows) + first, word.scales[ids[t]], word.zero_point};
         add_tables(
             columns, s, p, row, [&](int64_t i) { return codes.vector(i); }, [&](int64_t i) { return codes.at(i); });
       }

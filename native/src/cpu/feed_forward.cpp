@@ -1,7 +1,7 @@
 // y = linear(activation(linear(x, in)), out)
-// x [rows,K] f32, y [rows,N] f32 row-major with pitches   in [I,K], out [N,I] packed   any rows >= 0, K, I, N >= 1
-// Many rows: a task is a block of rows. Its x is packed once; then, kStretch columns of the intermediate at a time,
-// they are computed and activated in a packed tile each, and multiplied into y, whose sums wait there: the
+// x [rows,K] f32, y [rows,N] f32 row-major with pitches   in [I,K], out [N,I] packed, of one type   any rows >= 0, K,
+// I, N >= 1 Many rows: a task is a block of rows. Its x is packed once; then, kStretch columns of the intermediate at a
+// time, they are computed and activated in a packed tile each, and multiplied into y, whose sums wait there: the
 // intermediate stays in the second-level cache. Few rows: the intermediate is small and shared, and tasks are panels,
 // first of `in`, then of `out`, so that each weight is read once.
 // each output is the same chain as in linear.cpp: same bits        twin: kernels/feed_forward.cu
@@ -31,20 +31,23 @@ struct Product {
 };
 
 // Columns of panel p of `in`, for one row tile: into `packed`, the tile's intermediate from column p * kPanel on.
+template <class Element>
 void first_half(const Product& f, int64_t rows, const float* x, int64_t p, float* packed) {
   const PackedSink sink{packed, rows, f.in.bias + p * kPanel};
-  tile(rows, x, f.in.packed + p * f.in.k * kPanel, f.in.k, sink);
+  tile(rows, x, panel_of<Element>(f.in, p), f.in.k, sink);
   activate(f.activation, packed, rows * kPanel, packed);
 }
 
 // Adds columns begin .. begin+length-1 of the intermediate to panel p of y, for one row tile.
+template <class Element>
 void second_half(const Product& f, int64_t first_row, int64_t rows, const float* packed, int64_t begin, int64_t length,
                  int64_t p) {
-  row_tile(rows, packed, f.out.packed + (p * f.out.k + begin) * kPanel, length,
-           f.y + first_row * f.y_pitch + p * kPanel, f.y_pitch, least(kPanel, f.out.n - p * kPanel),
-           f.out.bias + p * kPanel, begin == 0, begin + length == f.out.k);
+  row_tile(rows, packed, panel_of<Element>(f.out, p, begin), length, f.y + first_row * f.y_pitch + p * kPanel,
+           f.y_pitch, least(kPanel, f.out.n - p * kPanel), f.out.bias + p * kPanel, begin == 0,
+           begin + length == f.out.k);
 }
 
+template <class Element>
 void by_row_blocks(Call& call, const Product& f, int64_t blocks) {
   const int64_t x_length = round_up(f.in.k, kChunk);
   const int64_t block_rows = ceil_div(f.rows, blocks);
@@ -63,20 +66,21 @@ void by_row_blocks(Call& call, const Product& f, int64_t blocks) {
       for (int64_t p = 0; p * kPanel < length; ++p) {
         for (int64_t t = 0; t < cut.tiles; ++t) {
           const int64_t rows = cut.height(t);
-          first_half(f, rows, x + cut.begin(t) * x_length, begin / kPanel + p,
-                     intermediate + cut.begin(t) * kStretch + p * kPanel * rows);
+          first_half<Element>(f, rows, x + cut.begin(t) * x_length, begin / kPanel + p,
+                              intermediate + cut.begin(t) * kStretch + p * kPanel * rows);
         }
       }
       for (int64_t p = 0; p < f.out.panels; ++p) {
         for (int64_t t = 0; t < cut.tiles; ++t) {
-          second_half(f, first_row + cut.begin(t), cut.height(t), intermediate + cut.begin(t) * kStretch, begin, length,
-                      p);
+          second_half<Element>(f, first_row + cut.begin(t), cut.height(t), intermediate + cut.begin(t) * kStretch,
+                               begin, length, p);
         }
       }
     }
   });
 }
 
+template <class Element>
 void by_panels(Call& call, const Product& f) {
   const Tiles cut(f.rows);
   const int64_t threads = pool_threads(call);
@@ -95,7 +99,8 @@ void by_panels(Call& call, const Product& f) {
     for (int64_t p = task * f.in.panels / in_groups; p < (task + 1) * f.in.panels / in_groups; ++p) {
       for (int64_t t = 0; t < cut.tiles; ++t) {
         const int64_t rows = cut.height(t);
-        first_half(f, rows, x + cut.begin(t) * x_length, p, intermediate + cut.begin(t) * length + p * kPanel * rows);
+        first_half<Element>(f, rows, x + cut.begin(t) * x_length, p,
+                            intermediate + cut.begin(t) * length + p * kPanel * rows);
       }
     }
   });
@@ -103,7 +108,7 @@ void by_panels(Call& call, const Product& f) {
   parallel_for(call, out_groups, 0, [&](int64_t task, char*) {
     for (int64_t p = task * f.out.panels / out_groups; p < (task + 1) * f.out.panels / out_groups; ++p) {
       for (int64_t t = 0; t < cut.tiles; ++t) {
-        second_half(f, cut.begin(t), cut.height(t), intermediate + cut.begin(t) * length, 0, f.out.k, p);
+        second_half<Element>(f, cut.begin(t), cut.height(t), intermediate + cut.begin(t) * length, 0, f.out.k, p);
       }
     }
   });
@@ -117,9 +122,12 @@ void feed_forward(Call& call, const float* x, int64_t x_pitch, int64_t rows, con
   const Product f{x, x_pitch, rows, in, activation, out, y, y_pitch};
   const int64_t threads = pool_threads(call);
   const int64_t tiles = ceil_div(rows, kRows);
-  if (tiles <= kFewTiles * threads && threads > 1) return by_panels(call, f);
-  const int64_t blocks = ceil_div(tiles, kBlockTiles);
-  by_row_blocks(call, f, least(round_up(blocks, threads), tiles));
+  with_elements(in.dtype, [&](auto element) {
+    using Element = decltype(element);
+    if (tiles <= kFewTiles * threads && threads > 1) return by_panels<Element>(call, f);
+    const int64_t blocks = ceil_div(tiles, kBlockTiles);
+    by_row_blocks<Element>(call, f, least(round_up(blocks, threads), tiles));
+  });
 }
 
 }  // namespace ESP_ISA_NS

@@ -1,10 +1,11 @@
 // y[t,n] = sum_k x[t,k] * w[n,k] + b[n]
-// x [rows,K], y [rows,N] f32 row-major with pitches   w packed in panels [panels][K][kPanel]   any rows, N, K >= 0
-// blocks of rows x groups of panels, claimed in order; a block's rows are packed once for each stretch of K that stays
-// in the second-level cache, its sums wait in y between two stretches
-// one chain of fused multiply-adds over k from 0, then + b        twin: kernels/linear.cu
+// x [rows,K], y [rows,N] f32 row-major with pitches   w f32, f16 or bf16 packed in panels [panels][K][kPanel]   any
+// rows, N, K >= 0 blocks of rows x groups of panels, claimed in order; a block's rows are packed once for each stretch
+// of K that stays in the second-level cache, its sums wait in y between two stretches one chain of fused multiply-adds
+// over k from 0, then + b        twin: kernels/linear.cu
 #include "cpu/linear.h"
 
+#include "cpu/ahead.h"
 #include "cpu/ops.h"
 #include "parallel.h"
 
@@ -32,7 +33,8 @@ void pack_rows(const float* x, int64_t pitch, int64_t rows, int64_t k, int64_t h
   }
 }
 
-void row_tile(int64_t rows, const float* a, const float* b, int64_t k, float* y, int64_t pitch, int64_t columns,
+template <class Element>
+void row_tile(int64_t rows, const float* a, const Element* b, int64_t k, float* y, int64_t pitch, int64_t columns,
               const float* bias, bool first, bool last) {
   // y's lines are fetched while the sums are made, so that the stores at the end need not wait for them.
   for (int64_t r = 0; r < rows; ++r) {
@@ -60,57 +62,37 @@ void row_tile(int64_t rows, const float* a, const float* b, int64_t k, float* y,
   }
 }
 
-void pack_weight(const Weight& weight, int32_t first, int32_t count, const float* values) {
+template void row_tile(int64_t, const float*, const float*, int64_t, float*, int64_t, int64_t, const float*, bool,
+                       bool);
+template void row_tile(int64_t, const float*, const Float16*, int64_t, float*, int64_t, int64_t, const float*, bool,
+                       bool);
+template void row_tile(int64_t, const float*, const BFloat16*, int64_t, float*, int64_t, int64_t, const float*, bool,
+                       bool);
+
+namespace {
+
+template <class Element>
+void pack_elements(const Weight& weight, int32_t first, int32_t count, const float* values) {
   const int64_t k = weight.k;
   for (int64_t row = first; row < int64_t{first} + count;) {
     const int64_t lane = row % kPanel;
     const int64_t lanes = least(kPanel - lane, int64_t{first} + count - row);
     const float* source = values + (row - first) * k;
-    float* panel = weight.packed + row / kPanel * k * kPanel + lane;
+    Element* panel = static_cast<Element*>(weight.packed) + row / kPanel * k * kPanel + lane;
     for (int64_t i = 0; i < k; ++i) {
-      for (int64_t j = 0; j < lanes; ++j) panel[i * kPanel + j] = source[j * k + i];
+      for (int64_t j = 0; j < lanes; ++j) narrow(source[j * k + i], panel + i * kPanel + j);
     }
     row += lanes;
   }
 }
 
-namespace {
-
 constexpr int64_t kBlockTiles = ESP_ISA >= 2 ? 12 : 16;  // tiles of a row block at most
 constexpr int64_t kDepth = 512;                          // columns of x packed at a time at most
 
-// Brings a part of x that will be packed later into the second-level cache, a few lines at a time between two tiles.
-class Ahead {
- public:
-  Ahead(const float* x, int64_t pitch, int64_t rows, int64_t columns, int64_t calls)
-      : row_(x), pitch_(pitch), rows_(rows), columns_(columns), step_(ceil_div(rows * ceil_div(columns, 16), calls)) {}
-  void fetch_some() {
-    for (int64_t i = 0; i < step_ && rows_ > 0; ++i) {
-      __builtin_prefetch(row_ + column_, 0, 2);
-      column_ += 16;
-      if (column_ < columns_) continue;
-      column_ = 0;
-      row_ += pitch_;
-      --rows_;
-    }
-  }
-
- private:
-  const float* row_;
-  int64_t pitch_, rows_, columns_, step_;
-  int64_t column_ = 0;
-};
-
-}  // namespace
-
-void linear(Call& call, const float* x, int64_t x_pitch, int64_t rows, const Weight& weight, float* y,
-            int64_t y_pitch) {
+template <class Element>
+void linear_of(Call& call, const float* x, int64_t x_pitch, int64_t rows, const Weight& weight, float* y,
+               int64_t y_pitch) {
   const int64_t k = weight.k;
-  if (rows == 0 || weight.n == 0) return;
-  if (k == 0) {
-    for (int64_t t = 0; t < rows; ++t) __builtin_memcpy(y + t * y_pitch, weight.bias, weight.n * sizeof(float));
-    return;
-  }
   const int64_t threads = pool_threads(call);
   const int64_t stretches = ceil_div(k, kDepth);
   const int64_t depth = round_up(ceil_div(k, stretches), kChunk);
@@ -147,7 +129,7 @@ void linear(Call& call, const float* x, int64_t x_pitch, int64_t rows, const Wei
                   next < blocks ? (next + 1) * rows / blocks - next_row : 0, least(depth, k),
                   cut.tiles * (last_panel - first_panel));
       for (int64_t p = first_panel; p < last_panel; ++p) {
-        const float* panel = weight.packed + (p * k + begin) * kPanel;
+        const Element* panel = panel_of<Element>(weight, p, begin);
         const int64_t columns = least(kPanel, weight.n - p * kPanel);
         for (int64_t t = 0; t < cut.tiles; ++t) {
           row_tile(cut.height(t), packed + cut.begin(t) * packed_length, panel, length,
@@ -158,6 +140,23 @@ void linear(Call& call, const float* x, int64_t x_pitch, int64_t rows, const Wei
       }
     }
   });
+}
+
+}  // namespace
+
+void pack_weight(const Weight& weight, int32_t first, int32_t count, const float* values) {
+  with_elements(weight.dtype, [&](auto element) { pack_elements<decltype(element)>(weight, first, count, values); });
+}
+
+void linear(Call& call, const float* x, int64_t x_pitch, int64_t rows, const Weight& weight, float* y,
+            int64_t y_pitch) {
+  if (rows == 0 || weight.n == 0) return;
+  if (weight.k == 0) {
+    for (int64_t t = 0; t < rows; ++t) __builtin_memcpy(y + t * y_pitch, weight.bias, weight.n * sizeof(float));
+    return;
+  }
+  with_elements(weight.dtype,
+                [&](auto element) { linear_of<decltype(element)>(call, x, x_pitch, rows, weight, y, y_pitch); });
 }
 
 }  // namespace ESP_ISA_NS

@@ -2,7 +2,8 @@
 //
 // A tile is kRows x kPanel outputs. Its left side is a packed row tile: R <= kRows rows, cut into chunks of kChunk
 // columns, [ceil(k / kChunk)][R][kChunk], so that a row's next values and its neighbours' lie side by side whatever the
-// matrix's pitch. Its right side is a panel, [k][kPanel]. Each output is one chain of fused multiply-adds over
+// matrix's pitch. Its right side is a panel, [k][kPanel], of any type that
+// widens to fp32 (halves.h). Each output is one chain of fused multiply-adds over
 // k = 0..K-1, started at 0, whatever R is and wherever the chain is interrupted: so a row's result does not depend on
 // the rows around it. What happens to the sums is up to a sink:
 //
@@ -12,14 +13,15 @@
 #ifndef ESPALIER_CPU_LINEAR_H
 #define ESPALIER_CPU_LINEAR_H
 
+#include "cpu/halves.h"
 #include "cpu/simd.h"
 #include "kernels.h"
 
 namespace espalier {
 namespace ESP_ISA_NS {
 
-template <int R, class Sink>
-void tile(const float* a, const float* b, int64_t k, const Sink& sink) {
+template <int R, class Sink, class Element>
+void tile(const float* a, const Element* b, int64_t k, const Sink& sink) {
   Vector sum[R][kVectors];
   if (sink.resumes()) {
 #pragma GCC unroll 16
@@ -41,13 +43,17 @@ void tile(const float* a, const float* b, int64_t k, const Sink& sink) {
 #pragma GCC unroll 4
       for (int v = 0; v < kVectors; ++v) {
         right[v] = load(b + i * kPanel + v * kLanes);
-        __builtin_prefetch(b + i * kPanel + v * kLanes + kAhead);
+        // Once a cache line.
+        if (v * kLanes % 16 == 0) __builtin_prefetch(b + i * kPanel + v * kLanes + kAhead);
       }
 #pragma GCC unroll 16
       for (int r = 0; r < R; ++r) {
         const Vector left = splat(a[r * kChunk + i]);
 #pragma GCC unroll 4
-        for (int v = 0; v < kVectors; ++v) sum[r][v] = fma(left, right[v], sum[r][v]);
+        for (int v = 0; v < kVectors; ++v) {
+          sum[r][v] = fma(left, right[v], sum[r][v]);
+          keep(sum[r][v]);
+        }
       }
     }
     a += R * kChunk;
@@ -68,12 +74,12 @@ void tile(const float* a, const float* b, int64_t k, const Sink& sink) {
   }
 }
 
-template <class Sink>
-ESP_INLINE void tile(int64_t rows, const float* a, const float* b, int64_t k, const Sink& sink) {
+template <class Sink, class Element>
+ESP_INLINE void tile(int64_t rows, const float* a, const Element* b, int64_t k, const Sink& sink) {
   switch (rows) {
-#define ESP_TILE(R)                                         \
-  case R:                                                   \
-    if constexpr (R <= kRows) tile<R, Sink>(a, b, k, sink); \
+#define ESP_TILE(R)                                                  \
+  case R:                                                            \
+    if constexpr (R <= kRows) tile<R, Sink, Element>(a, b, k, sink); \
     break;
     ESP_TILE(1)
     ESP_TILE(2)
@@ -112,8 +118,15 @@ struct RowSink {
 };
 
 // A stretch of the chains of a row tile's outputs in one panel, into y; `columns` of the panel exist.
-void row_tile(int64_t rows, const float* a, const float* b, int64_t k, float* y, int64_t pitch, int64_t columns,
+template <class Element>
+void row_tile(int64_t rows, const float* a, const Element* b, int64_t k, float* y, int64_t pitch, int64_t columns,
               const float* bias, bool first, bool last);
+
+// Where panel p of a weight begins, from its row `first` of k on.
+template <class Element>
+ESP_INLINE const Element* panel_of(const Weight& w, int64_t p, int64_t first = 0) {
+  return static_cast<const Element*>(w.packed) + (p * w.k + first) * kPanel;
+}
 
 // One vector of row `row` of a packed row tile of R rows, at a column that is a multiple of kLanes.
 ESP_INLINE void store_packed(float* p, int64_t rows, int64_t row, int64_t column, Vector v) {

@@ -12,6 +12,7 @@
 #include "counters.h"
 #include "emulator_internal.h"
 #include "shadow.h"
+#include "simt/emulator.h"
 
 namespace simt {
 
@@ -78,6 +79,8 @@ void Block::run(const Grid& what, uint3 where, uint64_t seed) {
   tick = 1;
   failure.clear();
   pending.clear();
+  mbarriers.clear();
+  warpgroups.clear();
   for (Barrier& barrier : barriers) {
     barrier.waiting.clear();
     barrier.arrived = barrier.expected = barrier.sum = 0;
@@ -95,6 +98,7 @@ void Block::run(const Grid& what, uint3 where, uint64_t seed) {
     const unsigned u = static_cast<unsigned>(i);
     lane.index = uint3{u % what.block.x, u / what.block.x % what.block.y, u / what.block.x / what.block.y};
     lane.time = 1;
+    lane.fenced = 0;
     lane.clock.reset(threads);
     lane.copies.clear();
     lane.fiber.prepare(stacks() + i * kStack, kStack, enter, &lane);
@@ -116,20 +120,27 @@ void Block::loop() {
         failure = deadlock();
         return;
       }
-      const size_t next = random() % pending.size();
-      const Pending work = std::move(pending[next]);
-      pending.erase(pending.begin() + static_cast<std::ptrdiff_t>(next));
-      work();
+      work_on_pending();
     }
+    // Asynchronous work may come at any time.
+    if (!pending.empty() && options().asynchronous == Asynchronous::kRandom && random() % 64 == 0) work_on_pending();
     const size_t next = random() % ready_.size();
     Lane* lane = ready_[next];
     ready_[next] = ready_.back();
     ready_.pop_back();
     self = lane;
+    lane->state = State::kReady;
     Fiber::change(scheduler_, lane->fiber);
     self = nullptr;
     if (!failure.empty()) return;
   }
+}
+
+void Block::work_on_pending() {
+  const size_t next = random() % pending.size();
+  const Pending work = std::move(pending[next]);
+  pending.erase(pending.begin() + static_cast<std::ptrdiff_t>(next));
+  work();
 }
 
 void Block::suspend(const char* what, Site site) {

@@ -4,6 +4,7 @@
 #define SIMT_BLOCK_H
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <random>
 #include <string>
@@ -15,6 +16,8 @@
 #include "fiber.h"
 
 namespace simt {
+
+struct Warpgroup;
 
 // What one launch asks for.
 struct Grid {
@@ -35,7 +38,8 @@ struct Lane {
   Clock clock;
   const char* waits_for = "";
   Site site{"", 0};
-  int result = 0;  // of the barrier
+  int result = 0;       // of the barrier
+  uint32_t fenced = 0;  // what was written until then has passed a fence_async_proxy
   CopyGroups copies;
 
   int warp() const { return number / 32; }
@@ -61,6 +65,17 @@ struct Meeting {
   Lane* lanes[32];
 };
 
+// An mbarrier in shared memory, by its address.
+struct Mbarrier {
+  int arrivals = 0, pending = 0;
+  int64_t bytes = 0;  // announced and not yet there
+  uint32_t phase = 0;
+  Clock gathering, complete;  // what the threads of this phase know; those of the latest complete one
+  std::vector<Lane*> waiting;
+  uint16_t initializer = 0;
+  uint32_t time = 0;
+};
+
 // Asynchronous work of the block that nobody's wait has forced yet (TMA, mbarrier transactions).
 using Pending = std::function<void()>;
 
@@ -75,7 +90,9 @@ class Block {
   uint32_t tick = 1;
   Barrier barriers[16];
   std::vector<std::vector<Meeting>> meetings;  // by warp
+  std::map<const void*, Mbarrier> mbarriers;
   std::vector<Pending> pending;
+  std::vector<std::shared_ptr<Warpgroup>> warpgroups;
   std::mt19937_64 random;
   std::string failure;
 
@@ -93,6 +110,7 @@ class Block {
  private:
   static void enter(void* lane);
   void loop();
+  void work_on_pending();
   std::string deadlock() const;
   std::vector<Lane*> ready_;
   Fiber scheduler_;

@@ -9,10 +9,12 @@
 
 namespace simt {
 
-// Threads are numbered from 0 in their block. The async proxy (TMA) is a party of its own: a barrier alone does not
-// order what it wrote, waiting for its mbarrier does.
-constexpr uint16_t kAsyncProxy = 0xfffe;
+// Threads are numbered from 0 in their block. What works beside them is a party of its own: a barrier alone does not
+// order it, waiting for its mbarrier or group does.
+constexpr uint16_t kTma = 0xfff0;
+constexpr uint16_t kWgmma = 0xfff1;  // and those that follow: of each warpgroup
 constexpr uint16_t kNobody = 0xffff;
+constexpr bool is_asynchronous(uint16_t party) { return party >= kTma && party != kNobody; }
 
 class Clock {
  public:
@@ -25,7 +27,7 @@ class Clock {
 
   // Whether what `party` did at `time` came before whatever the owner of this clock does now.
   bool knows(uint16_t party, uint32_t time) const {
-    if (party == kAsyncProxy) return time <= async_;
+    if (is_asynchronous(party)) return time <= async_;
     return time <= floor_ || time <= seen_[party];
   }
 
@@ -40,7 +42,7 @@ class Clock {
     high_ = std::max(high_, other.high_);
   }
   void learn(uint16_t party, uint32_t time) {
-    if (party == kAsyncProxy) {
+    if (is_asynchronous(party)) {
       async_ = std::max(async_, time);
       return;
     }

@@ -95,7 +95,7 @@ std::string name_of(Where where) {
   if ((where & kSite) != 0) return name_of(sites[where & ~kSite]);
   // The address is where the call returns to; the call is before it.
   for (const std::string& line : look_up(where - 1, "-i")) {
-    if (line.find("/simt/") != std::string::npos || line[0] == '?') continue;  // a vector type's own code
+    if (line.find("/simt/include/") != std::string::npos || line[0] == '?') continue;  // a vector type's own code
     const size_t colon = line.rfind(':');
     return name_of(Site{line.substr(0, colon).c_str(), std::atoi(line.c_str() + colon + 1)});
   }
@@ -114,6 +114,7 @@ std::string kernel_name(const void* kernel) {
     std::snprintf(text, sizeof text, "kernel 0x%zx", offset);
     name = lines.empty() || lines[0] == "??" ? text : lines[0];
     const std::string unnamed = "(anonymous namespace)::";
+    if (name.rfind("void ", 0) == 0) name.erase(0, 5);  // the return type, which templates' names have
     for (size_t at; (at = name.find(unnamed)) != std::string::npos;) name.erase(at, unnamed.size());
     name.erase(std::min(name.find('('), name.size()));
   }

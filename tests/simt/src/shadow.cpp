@@ -14,6 +14,7 @@ namespace simt {
 namespace {
 
 constexpr size_t kDynamicRegion = 256 * 1024;
+constexpr uint32_t kPending = 0xffffffffu;  // the time of a read that goes on
 
 // Of four bytes that are only accessed together, or of one byte.
 struct Cell {
@@ -102,7 +103,7 @@ std::string place_of(const void* address) {
   return "static shared memory";
 }
 std::string party_name(uint16_t party) {
-  return party == kAsyncProxy ? "an asynchronous copy" : "thread " + std::to_string(party);
+  return party == kTma ? "a TMA copy" : is_asynchronous(party) ? "a wgmma" : "thread " + std::to_string(party);
 }
 
 [[noreturn]] void fail_race(const char* doing, const void* address, const char* other, uint16_t party, Where there,
@@ -123,7 +124,7 @@ bool ordered(uint16_t party, uint32_t time) {
   return party == kNobody || party == self->number || self->clock.knows(party, time);
 }
 
-void read(Cell& cell, const void* address, Where where) {
+void check_read(const Cell& cell, const void* address, Where where) {
   if (cell.pending) fail_pending("reads", address, cell, where);
   if (!cell.initialized) {
     block->failure = name_of(*self) + " reads " + place_of(address) + " at " + name_of(where) +
@@ -133,15 +134,18 @@ void read(Cell& cell, const void* address, Where where) {
   if (!ordered(cell.writer, cell.write_time)) {
     fail_race("reads", address, "wrote", cell.writer, cell.written, where);
   }
-  if (cell.reader[0] != self->number) {
-    if (cell.reader[0] / 32 != self->number / 32 || cell.reader[1] / 32 == self->number / 32) {
+}
+
+void note_read(Cell& cell, uint16_t party, uint32_t time, Where where) {
+  if (cell.reader[0] != party) {
+    if (cell.reader[0] / 32 != party / 32 || cell.reader[1] / 32 == party / 32 || is_asynchronous(party)) {
       cell.reader[1] = cell.reader[0];
       cell.read_time[1] = cell.read_time[0];
       cell.read[1] = cell.read[0];
     }
-    cell.reader[0] = self->number;
+    cell.reader[0] = party;
   }
-  cell.read_time[0] = self->time;
+  cell.read_time[0] = time;
   cell.read[0] = where;
 }
 
@@ -198,7 +202,8 @@ void touch_shared(const void* address, size_t bytes, Access access, Where where)
   }
   region_of(address).visit(address, bytes, [&](Cell& cell, const void* place) {
     if (access == Access::kRead) {
-      read(cell, place, where);
+      check_read(cell, place, where);
+      note_read(cell, self->number, self->time, where);
       return;
     }
     const bool atomic = access == Access::kAtomic;
@@ -227,6 +232,32 @@ void pend_shared(const void* address, size_t bytes, Where where) {
 void settle_shared(const void* address, size_t bytes, uint16_t party, uint32_t time, Where where) {
   region_of(address).visit(address, bytes, [&](Cell& cell, const void*) { set_written(cell, party, time, where); });
 }
+
+void pend_read_shared(const void* address, size_t bytes, uint16_t party, Where where) {
+  if (in_dynamic_shared(address) && dynamic_offset(address) + bytes > dynamic_bytes) {
+    touch_shared(address, bytes, Access::kRead, where);  // says so
+  }
+  region_of(address).visit(address, bytes, [&](Cell& cell, const void* place) {
+    check_read(cell, place, where);
+    if (!is_asynchronous(cell.writer) && block->lanes[cell.writer]->fenced < cell.write_time) {
+      block->failure = name_of(*self) + " lets " + party_name(party) + " read " + place_of(place) + " at " +
+                       name_of(where) + ", which thread " + std::to_string(cell.writer) + " wrote at " +
+                       name_of(cell.written) + " without a fence_async_proxy after it";
+      block->stop();
+    }
+    note_read(cell, party, kPending, where);
+  });
+}
+
+void settle_read_shared(const void* address, size_t bytes, uint16_t party, uint32_t time) {
+  region_of(address).visit(address, bytes, [&](Cell& cell, const void*) {
+    for (int i = 0; i < 2; ++i) {
+      if (cell.reader[i] == party && cell.read_time[i] == kPending) cell.read_time[i] = time;
+    }
+  });
+}
+
+char* shared_at(uint32_t offset) { return dynamic_base + offset; }
 
 void* dynamic_shared() { return dynamic_base; }
 uint32_t shared_address(const void* shared) { return static_cast<uint32_t>(dynamic_offset(shared)); }

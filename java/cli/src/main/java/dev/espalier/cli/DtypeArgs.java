@@ -15,10 +15,11 @@ final class DtypeArgs {
 
   @Option(
       names = "--dtype",
-      paramLabel = "fp32|int8",
+      paramLabel = "fp32|fp16|bf16|int8",
       description =
-          "Type of the linear layers and the word table; int8 quantizes an fp32 model as it is"
-              + " loaded (default: as the model is stored).")
+          "Type of the linear layers and the word table. fp16 and bf16 halve their memory and round"
+              + " weights only, on a GPU all tensors; int8 quantizes as the model is loaded"
+              + " (default: as the model is stored, on a GPU fp16 for fp32).")
   private String dtype;
 
   /** The type that was asked for, if any; checked as usage. */
@@ -29,11 +30,13 @@ final class DtypeArgs {
     return Optional.of(
         switch (dtype) {
           case "fp32" -> DType.F32;
+          case "fp16" -> DType.F16;
+          case "bf16" -> DType.BF16;
           case "int8" -> DType.I8;
           default ->
               throw new ParameterException(
                   command.commandLine(),
-                  "--dtype \"" + dtype + "\" is unknown; choose fp32 or int8");
+                  "--dtype \"" + dtype + "\" is unknown; choose fp32, fp16, bf16 or int8");
         });
   }
 

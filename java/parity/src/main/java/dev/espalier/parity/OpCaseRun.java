@@ -7,6 +7,7 @@ import dev.espalier.backend.RowSource;
 import dev.espalier.backend.Workspace;
 import dev.espalier.model.Activation;
 import dev.espalier.model.Pooling;
+import dev.espalier.tensor.DType;
 import dev.espalier.tensor.Embeddings;
 import dev.espalier.tensor.Heads;
 import dev.espalier.tensor.LayerNorm;
@@ -67,7 +68,8 @@ final class OpCaseRun {
     try (Embeddings tables =
             backend.embeddings(
                 vocabulary,
-                RowSource.of(random.matrix(vocabulary, h), h),
+                RowSource.of(random.matrix(vocabulary, h), h)
+                    .roundedTo(random.floatType(), "random", h),
                 types,
                 RowSource.of(random.matrix(types, h), h),
                 tokens,
@@ -91,14 +93,14 @@ final class OpCaseRun {
     int k = random.size(1, 700);
     int n = random.size(1, 400);
     int rows = random.size(1, Math.max(1, Math.min(300, 4_000_000 / (k * n))));
-    try (Linear w = weight(n, k)) {
+    try (Linear w = weight(n, k, random.floatType())) {
       ops.linear(input(rows, k), w);
     }
   }
 
-  private Linear weight(int n, int k) {
-    return backend.linear(
-        n, k, RowSource.of(random.matrix(n, k), k), random.vector(n, 0, random.scale()));
+  private Linear weight(int n, int k, DType dtype) {
+    RowSource rows = RowSource.of(random.matrix(n, k), k).roundedTo(dtype, "random", k);
+    return backend.linear(n, k, rows, random.vector(n, 0, random.scale()));
   }
 
   /**
@@ -204,8 +206,10 @@ final class OpCaseRun {
     int rows = random.size(1, Math.max(1, Math.min(150, 1_500_000 / (h * inner))));
     Activation activation =
         Activation.values()[(int) Math.floorMod(seed, (long) Activation.values().length)];
-    try (Linear in = weight(inner, h);
-        Linear out = weight(h, inner)) {
+    DType dtype = random.floatType();
+    DType second = random.onceIn(4) ? random.floatType() : dtype;
+    try (Linear in = weight(inner, h, dtype);
+        Linear out = weight(h, inner, second)) {
       ops.feedForward(input(rows, h), new FeedForward(in, activation, out));
     }
   }

@@ -97,7 +97,7 @@ public final class ParityBackend implements Backend {
   public Linear linear(int outputs, int inputs, RowSource weight, float[] bias) {
     float[] values = new float[Math.multiplyExact(outputs, inputs)];
     weight.read(0, outputs, values);
-    RowSource rows = RowSource.of(values, inputs);
+    RowSource rows = RowSource.withDtype(RowSource.of(values, inputs), weight.dtype());
     return new PairedLinear(
         reference.linear(outputs, inputs, rows, bias),
         tested.linear(outputs, inputs, rows, bias),
@@ -154,7 +154,7 @@ public final class ParityBackend implements Backend {
         backend ->
             backend.embeddings(
                 vocabSize,
-                RowSource.of(words, columns),
+                RowSource.withDtype(RowSource.of(words, columns), word.dtype()),
                 typeVocabSize,
                 RowSource.of(types, columns),
                 maxPositions,

@@ -1,5 +1,6 @@
 package dev.espalier.parity;
 
+import dev.espalier.tensor.DType;
 import dev.espalier.tensor.HeadLayout;
 import dev.espalier.tensor.HeadMask;
 import dev.espalier.tensor.PackedBatch;
@@ -26,6 +27,11 @@ final class RandomValues {
   /** A number from {@code least} to {@code most}, all alike. */
   int between(int least, int most) {
     return random.nextInt(least, most + 1);
+  }
+
+  /** How a weight is stored: in half of the cases in fp32, else in 16 bits. */
+  DType floatType() {
+    return onceIn(2) ? DType.F32 : onceIn(2) ? DType.F16 : DType.BF16;
   }
 
   /** Of an int8 layer: in half of the cases its input is not rotated. */

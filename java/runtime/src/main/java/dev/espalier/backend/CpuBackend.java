@@ -77,6 +77,11 @@ public final class CpuBackend extends NativeBackend {
   }
 
   @Override
+  boolean keepsHalves() {
+    return true;
+  }
+
+  @Override
   public int lanes() {
     return threads;
   }

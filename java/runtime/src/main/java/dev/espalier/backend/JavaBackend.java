@@ -48,7 +48,7 @@ public final class JavaBackend implements Backend {
   public Linear linear(int outputs, int inputs, RowSource weight, float[] bias) {
     float[] values = new float[Math.multiplyExact(outputs, inputs)];
     weight.read(0, outputs, values);
-    return new Dense(outputs, inputs, values, bias.clone());
+    return new Dense(outputs, inputs, weight.dtype(), values, bias.clone());
   }
 
   @Override

@@ -11,13 +11,9 @@ import dev.espalier.tensor.Linear;
 final class JavaWeights {
   private JavaWeights() {}
 
-  /** weight [outputs, inputs], bias [outputs]. */
-  record Dense(int outputs, int inputs, float[] weight, float[] bias) implements Linear {
-    @Override
-    public DType dtype() {
-      return DType.F32;
-    }
-
+  /** weight [outputs, inputs], values of {@code dtype} widened; bias [outputs]. */
+  record Dense(int outputs, int inputs, DType dtype, float[] weight, float[] bias)
+      implements Linear {
     @Override
     public long bytes() {
       return 4L * (weight.length + bias.length);

@@ -22,6 +22,7 @@ import dev.espalier.tensor.Linear;
 import dev.espalier.tensor.PackedBatch;
 import dev.espalier.tensor.QuantizedRows;
 import dev.espalier.tensor.Tensor;
+import java.util.List;
 import java.util.function.LongConsumer;
 
 /**
@@ -54,12 +55,17 @@ public abstract class NativeBackend implements Backend {
     return sharesMemory;
   }
 
-  /** What tensors between ops are kept as. */
+  @Override
   public final DType elements() {
     return elements;
   }
 
   /** Memory for ops to work on. */
+  /** Whether weights of 16 bits are kept so, or widened when they are packed. */
+  boolean keepsHalves() {
+    return false;
+  }
+
   NativeHandle allocate(String what, long bytes) {
     long backend = handle.address();
     long[] out = new long[1];
@@ -178,7 +184,7 @@ public abstract class NativeBackend implements Backend {
             batch.tokens(),
             e.columns(),
             e.word(),
-            e.wordType() == DType.I8 ? Espalier.ESP_I8 : Espalier.ESP_F32,
+            NativePacker.code(e.wordType()),
             e.scales(),
             e.wordZeroPoint(),
             e.type(),
@@ -203,6 +209,31 @@ public abstract class NativeBackend implements Backend {
             ((Packed) w).handle().address(),
             out.address(),
             out.pitch()));
+  }
+
+  @Override
+  public void queryKeyValue(
+      Tensor x, Linear w, PackedBatch batch, Heads heads, int layer, Tensor y) {
+    List<ColumnRun> runs = ColumnRun.used(batch, heads.layout(), layer);
+    if (runs.size() == 1 && runs.get(0).count() == w.outputs()) {
+      linear(x, w, y);
+      return;
+    }
+    NativeTensor in = (NativeTensor) x;
+    NativeTensor out = (NativeTensor) y;
+    for (ColumnRun run : runs) {
+      checkInput(
+          Espalier.esp_linear_columns(
+              in.lane(),
+              in.address(),
+              in.pitch(),
+              in.rows(),
+              ((Packed) w).handle().address(),
+              run.first(),
+              run.count(),
+              out.address(),
+              out.pitch()));
+    }
   }
 
   @Override
@@ -386,8 +417,12 @@ public abstract class NativeBackend implements Backend {
     }
     int count = Math.multiplyExact(t.rows(), t.columns());
     long values = t.workspace().staging(4L * count);
-    checkInput(
-        Espalier.esp_read_matrix(t.lane(), t.address(), t.pitch(), t.rows(), t.columns(), values));
+    int status =
+        Espalier.esp_read_matrix(t.lane(), t.address(), t.pitch(), t.rows(), t.columns(), values);
+    if (status == Espalier.ESP_INVALID_ARGUMENT) {
+      throw new LateInputException(Espalier.esp_last_error(), Espalier.esp_fault_tag(t.lane()));
+    }
+    check(status);
     NativeMemory.read(values, target, offset, count);
   }
 
@@ -401,7 +436,7 @@ public abstract class NativeBackend implements Backend {
       return;
     }
     int count = Math.multiplyExact(t.rows(), t.columns());
-    long values = t.workspace().staging(4L * count);
+    long values = t.workspace().settledStaging(4L * count);
     NativeMemory.write(values, source, offset, count);
     check(
         Espalier.esp_write_matrix(t.lane(), values, t.rows(), t.columns(), t.address(), t.pitch()));

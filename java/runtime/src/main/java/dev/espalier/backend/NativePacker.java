@@ -9,6 +9,7 @@ import dev.espalier.bindings.Espalier;
 import dev.espalier.bindings.NativeMemory;
 import dev.espalier.tensor.DType;
 import dev.espalier.tensor.Embeddings;
+import dev.espalier.tensor.Halves;
 import dev.espalier.tensor.LayerNorm;
 import dev.espalier.tensor.Linear;
 
@@ -24,7 +25,8 @@ final class NativePacker {
   }
 
   Linear linear(int outputs, int inputs, RowSource weight, float[] bias) {
-    Packed w = create(outputs, inputs, DType.F32, Espalier.ESP_F32);
+    DType dtype = backend.keepsHalves() ? weight.dtype() : DType.F32;
+    Packed w = create(outputs, inputs, dtype, code(dtype));
     int chunk = chunkRows(inputs, outputs);
     try (NativeHandle staging =
         backend.allocateHost("staging", 4L * Math.max(1, Math.max(chunk * inputs, outputs)))) {
@@ -46,7 +48,7 @@ final class NativePacker {
   }
 
   Linear int8Linear(int outputs, int inputs, CodeSource weight, float[] bias) {
-    Packed w = create(outputs, inputs, DType.I8, Espalier.ESP_I8);
+    Packed w = create(outputs, inputs, DType.I8, code(DType.I8));
     int chunk = chunkRows(inputs, outputs);
     int[] zeroPoints = weight.zeroPoints();
     try (NativeHandle staging =
@@ -76,6 +78,17 @@ final class NativePacker {
       w.close();
       throw e;
     }
+  }
+
+  /** A type of the C ABI. */
+  static int code(DType dtype) {
+    return switch (dtype) {
+      case F32 -> Espalier.ESP_F32;
+      case I8 -> Espalier.ESP_I8;
+      case F16 -> Espalier.ESP_F16;
+      case BF16 -> Espalier.ESP_BF16;
+      default -> throw new IllegalArgumentException("no weight is " + dtype);
+    };
   }
 
   private Packed create(int outputs, int inputs, DType dtype, int code) {
@@ -112,10 +125,14 @@ final class NativePacker {
       int maxPositions,
       RowSource position,
       int columns) {
-    Tables t =
-        tables(vocabSize, typeVocabSize, type, maxPositions, position, columns, DType.F32, 0);
+    DType dtype = backend.keepsHalves() ? word.dtype() : DType.F32;
+    Tables t = tables(vocabSize, typeVocabSize, type, maxPositions, position, columns, dtype, 0);
     try {
-      copyTable(word, vocabSize, columns, t.word());
+      if (Halves.isHalf(dtype)) {
+        copyHalves(word, vocabSize, columns, t.word());
+      } else {
+        copyTable(word, vocabSize, columns, t.word());
+      }
       return t;
     } catch (RuntimeException | Error e) {
       t.close();
@@ -197,6 +214,29 @@ final class NativePacker {
           (first, count, values) -> {
             NativeMemory.write(at, values, 0, count * columns);
             backend.write(address + 4L * first * columns, at, 4L * count * columns);
+          });
+    }
+  }
+
+  /** As {@link #copyTable}, values of {@link RowSource#dtype} in 16 bits each. */
+  private void copyHalves(RowSource source, int rows, int columns, long address) {
+    int chunk = chunkRows(columns, rows) * columns;
+    // Two in an int, the first in its lower half; a last one alone is followed by zeros.
+    int[] pairs = new int[(chunk + 1) / 2];
+    try (NativeHandle staging = backend.allocateHost("staging", 4L * pairs.length)) {
+      copyRows(
+          source,
+          rows,
+          columns,
+          (first, count, values) -> {
+            int n = count * columns;
+            for (int i = 0; i < n; i += 2) {
+              int low = Halves.bits(source.dtype(), values[i]) & 0xffff;
+              int high = i + 1 < n ? Halves.bits(source.dtype(), values[i + 1]) : 0;
+              pairs[i / 2] = low | high << 16;
+            }
+            NativeMemory.write(staging.address(), pairs, 0, (n + 1) / 2);
+            backend.write(address + 2L * first * columns, staging.address(), 2L * n);
           });
     }
   }

@@ -67,13 +67,13 @@ final class NativeWeights {
       return type() + 4L * typeVocabSize * columns;
     }
 
-    /** One a row of the word table; 0 if that is fp32. */
+    /** One a row of the word table; 0 if that is not int8. */
     long scales() {
-      return wordType == DType.F32 ? 0 : words();
+      return wordType == DType.I8 ? words() : 0;
     }
 
     long word() {
-      return wordType == DType.F32 ? words() : words() + 4L * vocabSize;
+      return wordType == DType.I8 ? words() + 4L * vocabSize : words();
     }
 
     private long words() {
@@ -87,7 +87,7 @@ final class NativeWeights {
 
     static long bytes(
         int vocabSize, int typeVocabSize, int maxPositions, int columns, DType wordType) {
-      long wordBytes = wordType == DType.F32 ? 4L * columns : 4L + columns;
+      long wordBytes = (long) wordType.bytes() * columns + (wordType == DType.I8 ? 4 : 0);
       return vocabSize * wordBytes + 4L * columns * ((long) typeVocabSize + maxPositions);
     }
 

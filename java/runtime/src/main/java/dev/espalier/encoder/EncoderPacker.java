@@ -37,7 +37,8 @@ public final class EncoderPacker {
 
   /**
    * Packs the encoder and, if the model has one, its pooler, each matrix as it is stored: in fp32,
-   * or in int8 with its own codes. The source stays open and may be closed afterwards.
+   * in fp16 or bf16, or in int8 with its own codes. The source stays open and may be closed
+   * afterwards.
    *
    * @throws dev.espalier.ModelFormatException if a tensor is missing, misshapen, not finite or
    *     cannot be read
@@ -49,10 +50,11 @@ public final class EncoderPacker {
   /**
    * As {@link #pack(ModelSource, Backend)}, in one type.
    *
-   * @param dtype {@link DType#F32}: what is stored in int8 is widened; or {@link DType#I8}: the
-   *     linear layers of the encoder and the word table are quantized ({@link Int8}) unless they
-   *     are stored so; norms, position and type tables stay fp32, and so does the pooler unless it
-   *     is stored in int8
+   * @param dtype {@link DType#F32}: what is stored in fewer bits is widened; {@link DType#F16} or
+   *     {@link DType#BF16}: the linear layers of the encoder and the word table are rounded to it;
+   *     or {@link DType#I8}: they are quantized ({@link Int8}) unless they are stored so. Norms,
+   *     position and type tables stay fp32, and so does the pooler unless it is stored in fewer
+   *     bits
    */
   public static Encoder pack(ModelSource source, Backend backend, DType dtype) {
     return pack(new EncoderPacker(source, backend, Optional.of(dtype)));
@@ -91,7 +93,7 @@ public final class EncoderPacker {
     int positions = config.maxPositions();
     return packer.isInt8(word, true)
         ? backend.int8Embeddings(vocab, word.codes(), types, type, positions, position, h)
-        : backend.embeddings(vocab, word.values(), types, type, positions, position, h);
+        : backend.embeddings(vocab, packer.values(word, true), types, type, positions, position, h);
   }
 
   private Layer layer(int l) {

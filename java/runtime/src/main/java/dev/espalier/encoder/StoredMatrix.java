@@ -5,6 +5,8 @@ import dev.espalier.backend.CodeSource;
 import dev.espalier.backend.RowSource;
 import dev.espalier.format.Checkpoint;
 import dev.espalier.model.EncoderTensors;
+import dev.espalier.tensor.DType;
+import dev.espalier.tensor.Halves;
 import dev.espalier.tensor.Int8;
 import java.util.List;
 
@@ -55,17 +57,36 @@ public final class StoredMatrix {
    * where the input is rotated the rows are rotated back.
    */
   public RowSource values() {
-    return (first, count, target) ->
-        eachPart(
-            first,
-            count,
-            (name, from, rows, at) -> {
-              if (EncoderTensors.isInt8(weights, name)) {
-                dequantize(name, from, rows, target, at * columns);
-              } else {
-                weights.read(name, (long) from * columns, target, at * columns, rows * columns);
-              }
-            });
+    RowSource rows =
+        (first, count, target) ->
+            eachPart(
+                first,
+                count,
+                (name, from, n, at) -> {
+                  if (EncoderTensors.isInt8(weights, name)) {
+                    dequantize(name, from, n, target, at * columns);
+                  } else {
+                    weights.read(name, (long) from * columns, target, at * columns, n * columns);
+                  }
+                });
+    return RowSource.withDtype(rows, dtype());
+  }
+
+  /**
+   * As {@link #values()}, in a type: rounded to {@link DType#F16} or {@link DType#BF16}, or {@link
+   * DType#F32} as they are.
+   */
+  public RowSource values(DType dtype) {
+    return Halves.isHalf(dtype)
+        ? values().roundedTo(dtype, String.join(", ", names), columns)
+        : values()::read;
+  }
+
+  /** F16 or BF16 where all of it is stored so, else F32. */
+  private DType dtype() {
+    DType first = weights.info(names.get(0)).dtype();
+    boolean same = names.stream().allMatch(n -> weights.info(n).dtype() == first);
+    return same && Halves.isHalf(first) ? first : DType.F32;
   }
 
   /**

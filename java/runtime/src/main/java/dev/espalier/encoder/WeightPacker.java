@@ -1,9 +1,11 @@
 package dev.espalier.encoder;
 
 import dev.espalier.backend.Backend;
+import dev.espalier.backend.RowSource;
 import dev.espalier.format.Checkpoint;
 import dev.espalier.model.ModelSource;
 import dev.espalier.tensor.DType;
+import dev.espalier.tensor.Halves;
 import dev.espalier.tensor.LayerNorm;
 import dev.espalier.tensor.Linear;
 import java.util.ArrayDeque;
@@ -20,7 +22,7 @@ final class WeightPacker {
   private final Backend backend;
   private final double layerNormEps;
 
-  /** Of what may be in int8; empty for as it is stored. */
+  /** Of what may be in another type than it is stored in; empty for as it is stored. */
   private final Optional<DType> dtype;
 
   /** What was packed so far, to be closed if the rest fails. */
@@ -94,7 +96,19 @@ final class WeightPacker {
     return keep(
         isInt8(matrix, quantizable)
             ? backend.int8Linear(bias.length, k, matrix.codes(), bias)
-            : backend.linear(bias.length, k, matrix.values(), bias));
+            : backend.linear(bias.length, k, values(matrix, quantizable), bias));
+  }
+
+  /**
+   * A matrix's rows: as it is stored, or in the type that was asked for.
+   *
+   * @param roundable whether they may be rounded to 16 bits here
+   */
+  RowSource values(StoredMatrix matrix, boolean roundable) {
+    if (dtype.isEmpty() || (Halves.isHalf(dtype.get()) && !roundable)) {
+      return matrix.values();
+    }
+    return matrix.values(dtype.get());
   }
 
   LayerNorm norm(String name) {

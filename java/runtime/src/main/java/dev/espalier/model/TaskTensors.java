@@ -33,7 +33,9 @@ public final class TaskTensors {
 
   /** The decoder's bias: transformers stores it once, under one of two names. */
   public static String decoderBias(Checkpoint weights) {
-    return weights.contains(DECODER_BIAS) ? DECODER_BIAS : DECODER_OTHER_BIAS;
+    return weights.contains(DECODER_OTHER_BIAS) && !weights.contains(DECODER_BIAS)
+        ? DECODER_OTHER_BIAS
+        : DECODER_BIAS;
   }
 
   /** The decoder's weight [vocabulary, H]: the word table itself if they are tied. */

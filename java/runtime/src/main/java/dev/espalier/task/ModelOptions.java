@@ -3,17 +3,23 @@ package dev.espalier.task;
 import dev.espalier.InvalidInputException;
 import dev.espalier.backend.InstructionSet;
 import dev.espalier.tensor.DType;
+import java.util.Collections;
+import java.util.EnumSet;
 import java.util.Optional;
+import java.util.Set;
 
 /**
  * How a model is loaded. Immutable: each {@code with} method gives a changed copy.
  *
- * @param backend {@code auto} (the best that this machine has), {@code cpu} or {@code java}
+ * @param backend {@code auto} (the best that this machine has), {@code cuda} or {@code cuda:N} for
+ *     a certain device, {@code cpu}, or {@code java}
  * @param instructionSet for the cpu backend; empty for the best that this machine has
  * @param threads that compute at any time; 0 for one per processor
  * @param batchTokens the token budget of one forward pass; a longer sequence goes alone
- * @param dtype of the encoder's linear layers and word table: {@link DType#F32}, or {@link
- *     DType#I8} to quantize at load what is not stored so; empty for each as it is stored
+ * @param dtype of the encoder's linear layers and word table: {@link DType#F32}; {@link DType#F16}
+ *     or {@link DType#BF16} to round at load what is not stored so, arithmetic staying fp32; {@link
+ *     DType#I8} to quantize at load what is not stored so; empty for each as it is stored. On a GPU
+ *     tensors and fp32 weights are fp16 unless this is F32 or BF16
  */
 public record ModelOptions(
     String backend,
@@ -21,6 +27,9 @@ public record ModelOptions(
     int threads,
     int batchTokens,
     Optional<DType> dtype) {
+  private static final Set<DType> DTYPES =
+      Collections.unmodifiableSet(EnumSet.of(DType.F32, DType.F16, DType.BF16, DType.I8));
+
   /** Tokens of one forward pass unless told otherwise. */
   public static final int DEFAULT_BATCH_TOKENS = 2048;
 
@@ -32,9 +41,9 @@ public record ModelOptions(
     if (threads < 0) {
       throw new InvalidInputException("threads must be at least 1 (or 0 for all), got " + threads);
     }
-    if (dtype.isPresent() && dtype.get() != DType.F32 && dtype.get() != DType.I8) {
+    if (dtype.isPresent() && !DTYPES.contains(dtype.get())) {
       throw new InvalidInputException(
-          "dtype " + dtype.get() + " is not implemented; known are F32 and I8");
+          "dtype " + dtype.get() + " is not implemented; known are " + DTYPES);
     }
     if (batchTokens < 1) {
       throw new InvalidInputException("batch tokens must be at least 1, got " + batchTokens);

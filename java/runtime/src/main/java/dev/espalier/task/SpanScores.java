@@ -28,24 +28,28 @@ final class SpanScores {
     this.end = probabilities(logits, 1);
   }
 
-  /** A softmax over the context and the {@code [CLS]}; 0 elsewhere. */
+  /** A softmax over the context and {@code [CLS]}, wherever that stands; 0 elsewhere. */
   private double[] probabilities(float[] logits, int column) {
     double[] p = new double[window.size()];
     double max = Double.NEGATIVE_INFINITY;
     for (int i = 0; i < p.length; i++) {
-      if (isContext(i) || i == 0) {
+      if (counts(i)) {
         max = Math.max(max, logits[2 * i + column]);
       }
     }
     double sum = 0;
     for (int i = 0; i < p.length; i++) {
-      p[i] = isContext(i) || i == 0 ? Math.exp(logits[2 * i + column] - max) : 0;
+      p[i] = counts(i) ? Math.exp(logits[2 * i + column] - max) : 0;
       sum += p[i];
     }
     for (int i = 0; i < p.length; i++) {
       p[i] /= sum;
     }
     return p;
+  }
+
+  private boolean counts(int i) {
+    return isContext(i) || window.id(i) == window.id(0);
   }
 
   private boolean isContext(int i) {

@@ -20,12 +20,10 @@ import dev.espalier.task.TextPair;
 import dev.espalier.task.TokenClassifier;
 import dev.espalier.task.TokenOptions;
 import java.io.IOException;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /** Pipelines against the answers of transformers 4.57's own, on the same checkpoints. */
 class PipelineTest {
@@ -34,10 +32,8 @@ class PipelineTest {
   /** What scores may differ by: the recorded ones are fp32's. */
   private static final double SCORE = 1e-4;
 
-  @TempDir Path temporary;
-
-  private Model load(String name) {
-    return Model.load(TaskModels.mended(name, temporary).toString());
+  private static Model load(String name) {
+    return Model.load(TaskModels.mended(name).toString());
   }
 
   private static List<JsonNode> recorded(String task) throws IOException {
@@ -52,7 +48,7 @@ class PipelineTest {
     return cases;
   }
 
-  /** The [0, length) code points of a text in UTF-16 units. */
+  /** A place in a text, given in code points, in UTF-16 units. */
   private static int units(String text, JsonNode codePoints) {
     return text.offsetByCodePoints(0, codePoints.asInt());
   }
@@ -166,10 +162,10 @@ class PipelineTest {
     }
   }
 
-  private double worst(Model model, String name) throws IOException {
+  private static double worst(Model model, String name) throws IOException {
     List<TextPair> items = new ArrayList<>();
     List<JsonNode> expected = new ArrayList<>();
-    for (String line : TaskModels.expected(temporary.resolve(name))) {
+    for (String line : TaskModels.expected(name)) {
       JsonNode node = JSON.readTree(line);
       String pair = Optional.ofNullable(node.get("pair")).map(JsonNode::asText).orElse(null);
       items.add(new TextPair(node.get("text").asText(), pair));

@@ -7,6 +7,7 @@ import dev.espalier.model.EmbeddingSettings;
 import dev.espalier.model.ModelConfig;
 import dev.espalier.model.ModelSource;
 import dev.espalier.model.Pooling;
+import dev.espalier.model.Task;
 import dev.espalier.model.TokenizerFiles;
 import dev.espalier.tensor.DType;
 import java.nio.charset.StandardCharsets;
@@ -29,6 +30,9 @@ final class RandomModel {
 
   static final int VOCABULARY = 100;
 
+  /** A token without a row in the model. */
+  static final String UNKNOWN_TO_THE_MODEL = "!";
+
   /** A BERT with a pooler and a tokenizer whose vocabulary is the special tokens and letters. */
   static ModelSource of(
       int hidden,
@@ -38,9 +42,21 @@ final class RandomModel {
       Activation activation,
       SortedMap<Integer, SortedSet<Integer>> pruned,
       long seed) {
+    return of(Task.NONE, hidden, heads, intermediate, layers, activation, pruned, seed);
+  }
+
+  private static ModelSource of(
+      Task task,
+      int hidden,
+      int heads,
+      int intermediate,
+      int layers,
+      Activation activation,
+      SortedMap<Integer, SortedSet<Integer>> pruned,
+      long seed) {
     ModelConfig config =
         new ModelConfig(
-            List.of("BertModel"),
+            List.of(task.architecture()),
             VOCABULARY,
             hidden,
             layers,
@@ -67,6 +83,14 @@ final class RandomModel {
         Optional.of(new EmbeddingSettings(Pooling.MEAN, true, 256, Map.of(), null)));
   }
 
+  /**
+   * A classifier of three classes whose tokenizer knows one token more than the model has rows for:
+   * {@link #UNKNOWN_TO_THE_MODEL}.
+   */
+  static ModelSource classifier(long seed) {
+    return of(Task.SEQUENCE_CLASSIFICATION, 48, 4, 96, 2, Activation.GELU, new TreeMap<>(), seed);
+  }
+
   static ModelSource of(int hidden, int heads, int intermediate, int layers, long seed) {
     return of(hidden, heads, intermediate, layers, Activation.GELU, new TreeMap<>(), seed);
   }
@@ -79,7 +103,7 @@ final class RandomModel {
     for (int i = 57; i < VOCABULARY; i++) {
       vocab.append("unused").append(i).append('\n');
     }
-    return vocab.toString();
+    return vocab.append(UNKNOWN_TO_THE_MODEL).append('\n').toString();
   }
 
   /** Weights of about BERT's own magnitudes, made from the seed and the tensor's name. */
@@ -109,6 +133,9 @@ final class RandomModel {
         norm(layer + "output.LayerNorm", h);
       }
       linear("pooler.dense", h, h);
+      if (config.task() == Task.SEQUENCE_CLASSIFICATION) {
+        linear("classifier", 3, h);
+      }
     }
 
     private void linear(String name, int outputs, int inputs) {

@@ -26,8 +26,13 @@ final class RealModels {
    * Loads a model; skips the test where neither the local Maven repository nor the network has it.
    */
   static Model load(String name, Subject subject) {
+    return load(name, subject, ModelOptions.DEFAULT);
+  }
+
+  /** As {@link #load(String, Subject)}, with further options. */
+  static Model load(String name, Subject subject, ModelOptions more) {
     subject.open(1).close();
-    ModelOptions options = ModelOptions.DEFAULT.withBackend(subject.backend()).withThreads(2);
+    ModelOptions options = more.withBackend(subject.backend()).withThreads(2);
     try {
       return Model.load(name, subject.isa().map(options::withInstructionSet).orElse(options));
     } catch (ModelNotFoundException e) {

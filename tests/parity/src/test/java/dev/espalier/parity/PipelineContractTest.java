@@ -1,0 +1,150 @@
+package dev.espalier.parity;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.espalier.InvalidInputException;
+import dev.espalier.UnsupportedModelException;
+import dev.espalier.model.ModelSource;
+import dev.espalier.task.Classification;
+import dev.espalier.task.ClassifyOptions;
+import dev.espalier.task.FillMask;
+import dev.espalier.task.InvalidItemException;
+import dev.espalier.task.Model;
+import dev.espalier.task.ModelOptions;
+import dev.espalier.task.Outcome;
+import dev.espalier.task.Reranker;
+import dev.espalier.task.TextClassifier;
+import dev.espalier.task.TextPair;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.SplittableRandom;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import org.junit.jupiter.api.Test;
+
+/** What all pipelines promise of batches, errors, threads and closing. */
+class PipelineContractTest {
+  private static final long SEED = Long.getLong("espalier.seed", 8_100);
+
+  private static Model load(int threads, int batchTokens) {
+    try (ModelSource source = RandomModel.classifier(3)) {
+      return Model.load(
+          source, ModelOptions.DEFAULT.withThreads(threads).withBatchTokens(batchTokens));
+    }
+  }
+
+  /** Texts of letters, some with a second one. */
+  private static List<TextPair> texts(SplittableRandom random, int count) {
+    List<TextPair> texts = new ArrayList<>();
+    for (int i = 0; i < count; i++) {
+      texts.add(new TextPair(text(random), random.nextInt(3) == 0 ? text(random) : null));
+    }
+    return texts;
+  }
+
+  private static String text(SplittableRandom random) {
+    StringBuilder s = new StringBuilder();
+    for (int length = random.nextInt(120); length > 0; length--) {
+      s.append((char) ('a' + random.nextInt(26))).append(random.nextInt(3) == 0 ? " " : "");
+    }
+    return s.toString();
+  }
+
+  @Test
+  void anAnswerIsTheSameAloneInAnyBatchAndOnAnyNumberOfThreads() {
+    List<TextPair> texts = texts(new SplittableRandom(SEED), 40);
+    List<Classification> alone = new ArrayList<>();
+    try (Model model = load(1, 2048)) {
+      TextClassifier classifier = new TextClassifier(model);
+      texts.forEach(t -> alone.add(classifier.answer(t)));
+    }
+    for (int threads = 1; threads <= 4; threads++) {
+      for (int budget : new int[] {1, 100, 700}) {
+        try (Model model = load(threads, budget)) {
+          List<Classification> together = new TextClassifier(model).answer(texts);
+          String where = "seed " + SEED + ", " + threads + " threads, budget " + budget;
+          assertEquals(alone, together, where);
+        }
+      }
+    }
+  }
+
+  @Test
+  void aBadItemDoesNotKeepTheOthersFromBeingAnswered() {
+    List<TextPair> items =
+        Arrays.asList(
+            TextPair.of("a b"),
+            null,
+            TextPair.of("c " + RandomModel.UNKNOWN_TO_THE_MODEL),
+            TextPair.of(null),
+            new TextPair("d", "e f"));
+    try (Model model = load(2, 2048)) {
+      TextClassifier classifier = new TextClassifier(model);
+      List<Outcome<Classification>> outcomes = classifier.outcomes(items);
+      assertEquals(5, outcomes.size());
+      for (int good : new int[] {0, 4}) {
+        assertNull(outcomes.get(good).error());
+        assertEquals(classifier.answer(items.get(good)), outcomes.get(good).answer());
+      }
+      assertTrue(outcomes.get(1).error().getMessage().contains("null"));
+      assertTrue(outcomes.get(2).error().getMessage().contains("outside the vocabulary of 100"));
+      assertTrue(outcomes.get(3).error().getMessage().contains("the text is null"));
+      InvalidItemException e =
+          assertThrows(InvalidItemException.class, () -> classifier.answer(items));
+      assertEquals(1, e.index());
+      assertTrue(e.getMessage().startsWith("item 1: "), e.getMessage());
+      assertThrows(InvalidInputException.class, () -> classifier.answer(items.get(2)));
+      assertEquals(List.of(), classifier.answer(List.<TextPair>of()));
+    }
+  }
+
+  @Test
+  void manyThreadsShareAPipeline() throws InterruptedException, ExecutionException {
+    List<TextPair> texts = texts(new SplittableRandom(SEED + 1), 30);
+    try (Model model = load(2, 256)) {
+      TextClassifier classifier = new TextClassifier(model);
+      List<Classification> expected = classifier.answer(texts);
+      ExecutorService pool = Executors.newFixedThreadPool(6);
+      try {
+        List<Future<List<Classification>>> all = new ArrayList<>();
+        for (int i = 0; i < 12; i++) {
+          all.add(pool.submit(() -> classifier.answer(texts)));
+        }
+        for (Future<List<Classification>> one : all) {
+          assertEquals(expected, one.get());
+        }
+      } finally {
+        pool.shutdown();
+      }
+    }
+  }
+
+  @Test
+  void aClosedModelIsSaid() {
+    Model model = load(1, 256);
+    TextClassifier classifier = new TextClassifier(model);
+    classifier.classify("a");
+    model.close();
+    model.close();
+    assertThrows(IllegalStateException.class, () -> classifier.classify("a"));
+  }
+
+  @Test
+  void aModelForSomethingElseIsRefused() {
+    try (Model model = load(1, 256)) {
+      UnsupportedModelException e =
+          assertThrows(UnsupportedModelException.class, () -> new FillMask(model));
+      assertTrue(e.getMessage().contains("BertForMaskedLM"), e.getMessage());
+      assertThrows(UnsupportedModelException.class, () -> new Reranker(model));
+      assertThrows(
+          InvalidInputException.class,
+          () -> new TextClassifier(model, ClassifyOptions.DEFAULT.withMaxLength(301)));
+    }
+  }
+}
