@@ -8,6 +8,7 @@
 // sums of e^.. run over keys j = lane, lane + kChunk, .., then over lanes by halves      twin: kernels/attention.cu
 #include "cpu/attention.h"
 
+#include "cpu/ahead.h"
 #include "cpu/ops.h"
 #include "parallel.h"
 
@@ -16,8 +17,10 @@ namespace ESP_ISA_NS {
 namespace {
 
 constexpr int64_t kSmallTask = 1 << 16;  // multiply-adds below which heads of a sequence share a task
-constexpr int64_t kFetched = 64;         // longest sequence whose next head is fetched ahead
-constexpr int64_t kQueryTiles = 8;       // query tiles of a task at least, where a head is cut
+constexpr int64_t kManyTasks = 16;       // sequences per thread from which on tasks may be kLarger times as large
+constexpr int64_t kLarger = 8;
+constexpr int64_t kFetched = 64;    // longest sequence whose next head is fetched ahead
+constexpr int64_t kQueryTiles = 8;  // query tiles of a task at least, where a head is cut
 
 struct Unit {
   int32_t sequence, first_head, last_head;
@@ -45,7 +48,8 @@ int64_t cut(int64_t sequences, const int32_t* offsets, const Heads& heads, const
       if (length > above || length <= above / 2) continue;
       const int64_t on = most(1, heads_on(heads, mask, b));
       const int64_t cost = length * length * (heads.largest_qk + heads.largest_v);
-      int64_t together = most(1, least(heads.count, kSmallTask / cost));
+      const int64_t small = sequences >= kManyTasks * threads ? kLarger * kSmallTask : kSmallTask;
+      int64_t together = most(1, least(heads.count, small / cost));
       if (sequences < threads) together = most(1, least(together, heads.count / threads));
       int64_t parts = 1;
       // Few sequences for many threads: heads are cut into stretches of queries, each packing keys and values anew.
@@ -66,6 +70,32 @@ int64_t cut(int64_t sequences, const int32_t* offsets, const Heads& heads, const
   }
   return count;
 }
+
+// What a unit reads of qkv, on its way to the second-level cache: rows are far apart and no processor sees them coming.
+class UnitAhead {
+ public:
+  UnitAhead(const float* qkv, int64_t pitch, const int32_t* offsets, const Heads& heads, const Unit& unit,
+            int64_t calls)
+      : query_(columns(qkv, pitch, offsets, unit, calls, heads.heads[unit.first_head].query,
+                       heads.heads[unit.last_head - 1].query + heads.heads[unit.last_head - 1].qk_width)),
+        key_(columns(qkv, pitch, offsets, unit, calls, heads.heads[unit.first_head].key,
+                     heads.heads[unit.last_head - 1].key + heads.heads[unit.last_head - 1].qk_width)),
+        value_(columns(qkv, pitch, offsets, unit, calls, heads.heads[unit.first_head].value,
+                       heads.heads[unit.last_head - 1].value + heads.heads[unit.last_head - 1].v_width)) {}
+  void fetch_some() {
+    query_.fetch_some();
+    key_.fetch_some();
+    value_.fetch_some();
+  }
+
+ private:
+  static Ahead columns(const float* qkv, int64_t pitch, const int32_t* offsets, const Unit& unit, int64_t calls,
+                       int64_t begin, int64_t end) {
+    const int64_t first = offsets[unit.sequence];
+    return {qkv + first * pitch + begin, pitch, offsets[unit.sequence + 1] - first, end - begin, calls};
+  }
+  Ahead query_, key_, value_;
+};
 
 // Multiplies the sums of p . v by the head's factor over the sums of p.
 struct ContextSink {
@@ -110,6 +140,10 @@ void attention(Call& call, const float* qkv, int64_t qkv_pitch, int64_t sequence
     const int64_t first = offsets[unit.sequence];
     const int64_t length = offsets[unit.sequence + 1] - first;
     const uint8_t* mask = key_mask == nullptr ? nullptr : key_mask + first;
+    // This thread will probably claim the unit that is as far ahead as there are threads.
+    const Unit& next = units[least(task + threads, count - 1)];
+    UnitAhead ahead(qkv, qkv_pitch, offsets, heads, next,
+                    (unit.last_head - unit.first_head) * QueryTiles(length).tiles);
     for (int32_t h = unit.first_head; h < unit.last_head; ++h) {
       const Head& head = heads.heads[h];
       const float factor = head_mask.factor(unit.sequence, head);
@@ -130,14 +164,14 @@ void attention(Call& call, const float* qkv, int64_t qkv_pitch, int64_t sequence
       for (int64_t t = first_tile; t < last_tile; ++t) {
         const int64_t row = queries.begin(t);
         const int64_t rows = queries.height(t);
+        float* y = context + (first + row) * context_pitch + head.context;
+        for (int64_t r = 0; r < rows; ++r) {
+          for (int64_t c = 0; c < head.v_width; c += 16) __builtin_prefetch(y + r * context_pitch + c, 1);
+        }
+        ahead.fetch_some();
         const int64_t padded = work.softmax(row, rows);
         for (int64_t column = 0; column < head.v_width; column += kPanel) {
-          const ContextSink sink{context + (first + row) * context_pitch + head.context + column,
-                                 context_pitch,
-                                 rows,
-                                 head.v_width - column,
-                                 work.inverse,
-                                 factor};
+          const ContextSink sink{y + column, context_pitch, rows, head.v_width - column, work.inverse, factor};
           tile(padded, work.scores, work.values + column * length, length, sink);
         }
       }

@@ -144,6 +144,14 @@ struct HeadWork {
     const float* source = qkv + head.value;
     for (int64_t column = 0; column < head.v_width; column += kPanel) {
       float* panel = values + column * length;
+      if (mask == nullptr && head.v_width - column >= kPanel) {
+        for (int64_t j = 0; j < length; ++j) {
+          for (int v = 0; v < kVectors; ++v) {
+            store(panel + j * kPanel + v * kLanes, load(source + j * pitch + column + v * kLanes));
+          }
+        }
+        continue;
+      }
       for (int64_t j = 0; j < length; ++j) {
         const bool seen = mask == nullptr || mask[j] != 0;
         for (int v = 0; v < kVectors; ++v) {

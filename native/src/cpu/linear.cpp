@@ -5,6 +5,7 @@
 // over k from 0, then + b        twin: kernels/linear.cu
 #include "cpu/linear.h"
 
+#include "cpu/ahead.h"
 #include "cpu/ops.h"
 #include "parallel.h"
 
@@ -87,28 +88,6 @@ void pack_elements(const Weight& weight, int32_t first, int32_t count, const flo
 
 constexpr int64_t kBlockTiles = ESP_ISA >= 2 ? 12 : 16;  // tiles of a row block at most
 constexpr int64_t kDepth = 512;                          // columns of x packed at a time at most
-
-// Brings a part of x that will be packed later into the second-level cache, a few lines at a time between two tiles.
-class Ahead {
- public:
-  Ahead(const float* x, int64_t pitch, int64_t rows, int64_t columns, int64_t calls)
-      : row_(x), pitch_(pitch), rows_(rows), columns_(columns), step_(ceil_div(rows * ceil_div(columns, 16), calls)) {}
-  void fetch_some() {
-    for (int64_t i = 0; i < step_ && rows_ > 0; ++i) {
-      __builtin_prefetch(row_ + column_, 0, 2);
-      column_ += 16;
-      if (column_ < columns_) continue;
-      column_ = 0;
-      row_ += pitch_;
-      --rows_;
-    }
-  }
-
- private:
-  const float* row_;
-  int64_t pitch_, rows_, columns_, step_;
-  int64_t column_ = 0;
-};
 
 template <class Element>
 void linear_of(Call& call, const float* x, int64_t x_pitch, int64_t rows, const Weight& weight, float* y,

@@ -43,13 +43,17 @@ void tile(const float* a, const Element* b, int64_t k, const Sink& sink) {
 #pragma GCC unroll 4
       for (int v = 0; v < kVectors; ++v) {
         right[v] = load(b + i * kPanel + v * kLanes);
-        __builtin_prefetch(b + i * kPanel + v * kLanes + kAhead);
+        // Once a cache line.
+        if (v * kLanes % 16 == 0) __builtin_prefetch(b + i * kPanel + v * kLanes + kAhead);
       }
 #pragma GCC unroll 16
       for (int r = 0; r < R; ++r) {
         const Vector left = splat(a[r * kChunk + i]);
 #pragma GCC unroll 4
-        for (int v = 0; v < kVectors; ++v) sum[r][v] = fma(left, right[v], sum[r][v]);
+        for (int v = 0; v < kVectors; ++v) {
+          sum[r][v] = fma(left, right[v], sum[r][v]);
+          keep(sum[r][v]);
+        }
       }
     }
     a += R * kChunk;

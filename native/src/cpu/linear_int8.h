@@ -49,7 +49,7 @@ void tile_int8(const Code* x, int64_t pitch, const int8_t* w, int64_t steps, con
   for (int64_t n = steps / kUnroll; n > 0; --n) {
 #pragma GCC unroll 4
     for (int u = 0; u < kUnroll; ++u) {
-      for (int line = 0; line < kStep8; line += 64) __builtin_prefetch(w + u * kStep8 + line + kAhead8);
+      for (int line = u * kStep8 % 64; line < kStep8; line += 64) __builtin_prefetch(w + u * kStep8 + line + kAhead8);
       step_int8<R>(sum, base, pitch, u * kGroup8, w + u * kStep8);
     }
     w += kUnroll * kStep8;

@@ -132,6 +132,16 @@ ESP_INLINE Vector scale_by_power(Vector p, Vector n, Vector x) {
 
 #endif
 
+// Has the compiler compute `sum` at this place in the program and not where it sees fit: with as few registers as AVX2
+// has, the order that is written down is the faster one.
+ESP_INLINE void keep(Vector& sum) {
+#if ESP_ISA == 1
+  __asm__ volatile("" : "+x"(sum));
+#else
+  (void)sum;
+#endif
+}
+
 constexpr int kPanel = kVectors * kLanes;
 constexpr int kChunk = 8;     // columns of a chunk of a packed row tile (linear.h)
 constexpr int kAhead = 1024;  // floats of a panel fetched ahead of their use

@@ -107,8 +107,11 @@ ESP_INLINE IntVector dot(IntVector sum, IntVector x, IntVector w) {
 #endif
 
 // Sums stay chains: left to itself, the compiler adds the steps' products up first, for which there are no registers.
+// (What VNNI adds it cannot take apart.)
 ESP_INLINE void keep(IntVector& sum) {
-#if ESP_ISA >= 2
+#if ESP_VNNI
+  (void)sum;
+#elif ESP_ISA >= 2
   __asm__("" : "+v"(sum));
 #elif ESP_ISA > 0 || defined(__SSE2__)
   __asm__("" : "+x"(sum));
