@@ -35,9 +35,22 @@ if(ESPALIER_SANITIZE)
   set(jni_strip "")  # reports name functions
 endif()
 add_executable(crc32 EXCLUDE_FROM_ALL cmake/portable/crc32.cpp)
-add_custom_command(OUTPUT "${jni_folder}/index" VERBATIM
-  COMMAND "${CMAKE_COMMAND}" "-DFOLDER=${jni_folder}" "-DSTRIP=${jni_strip}" "-DCRC32=$<TARGET_FILE:crc32>"
-          "-DLIBRARIES=$<TARGET_FILE:espalier>,$<TARGET_FILE:jniespalier>"
-          -P "${CMAKE_CURRENT_LIST_DIR}/PackNatives.cmake"
-  DEPENDS espalier jniespalier crc32 "${CMAKE_CURRENT_LIST_DIR}/PackNatives.cmake")
-add_custom_target(natives ALL DEPENDS "${jni_folder}/index")
+# jni_pack(INDEX LIBRARY...): the index of libraries that belong together.
+function(jni_pack index)
+  set(files "")
+  foreach(library IN LISTS ARGN)
+    list(APPEND files "$<TARGET_FILE:${library}>")
+  endforeach()
+  list(JOIN files "," files)
+  add_custom_command(OUTPUT "${jni_folder}/${index}" VERBATIM
+    COMMAND "${CMAKE_COMMAND}" "-DFOLDER=${jni_folder}" "-DSTRIP=${jni_strip}" "-DCRC32=$<TARGET_FILE:crc32>"
+            "-DLIBRARIES=${files}" "-DINDEX=${index}" -P "${PROJECT_SOURCE_DIR}/cmake/PackNatives.cmake"
+    DEPENDS ${ARGN} crc32 "${PROJECT_SOURCE_DIR}/cmake/PackNatives.cmake")
+endfunction()
+jni_pack(index espalier jniespalier)
+set(jni_indexes "${jni_folder}/index")
+if(TARGET espalier_cuda)  # opened by libespalier where it is asked for
+  jni_pack(libespalier_cuda.so.index espalier_cuda)
+  list(APPEND jni_indexes "${jni_folder}/libespalier_cuda.so.index")
+endif()
+add_custom_target(natives ALL DEPENDS ${jni_indexes})

@@ -1,5 +1,5 @@
-# cmake -DFOLDER=... -DLIBRARIES=A,B -DSTRIP=... -DCRC32=... -P PackNatives.cmake
-# Copies the libraries, stripped unless STRIP is empty, to FOLDER and writes FOLDER/index: name, bytes, CRC-32 and SHA-256 of each, in loading
+# cmake -DFOLDER=... -DLIBRARIES=A,B -DINDEX=... -DSTRIP=... -DCRC32=... -P PackNatives.cmake
+# Copies the libraries, stripped unless STRIP is empty, to FOLDER and writes FOLDER/INDEX: name, bytes, CRC-32 and SHA-256 of each, in loading
 # order. dev.espalier.bindings.NativeLibrary reads it.
 file(MAKE_DIRECTORY "${FOLDER}")
 string(REPLACE "," ";" LIBRARIES "${LIBRARIES}")
@@ -23,4 +23,4 @@ foreach(library IN LISTS LIBRARIES)
   file(SHA256 "${FOLDER}/${name}" hash)
   string(APPEND index "${name} ${bytes} ${crc} ${hash}\n")
 endforeach()
-file(WRITE "${FOLDER}/index" "${index}")
+file(WRITE "${FOLDER}/${INDEX}" "${index}")

@@ -96,6 +96,12 @@ struct HeadList {
 cudaError_t attention(int32_t dtype, const void* qkv, int64_t qkv_pitch, int64_t tokens, int64_t sequences,
                       const int32_t* offsets, const uint8_t* key_mask, const HeadList& heads, const float* head_mask,
                       int64_t head_mask_pitch, void* context, int64_t context_pitch, cudaStream_t stream);
+// The same for fp16 and bf16 on the tensor cores, heads of at most kWidestHalfHead columns.
+constexpr int32_t kWidestHalfHead = 128;
+cudaError_t attention_half(int32_t dtype, const void* qkv, int64_t qkv_pitch, int64_t tokens, int64_t sequences,
+                           const int32_t* offsets, const uint8_t* key_mask, const HeadList& heads,
+                           const float* head_mask, int64_t head_mask_pitch, void* context, int64_t context_pitch,
+                           cudaStream_t stream);
 cudaError_t attention_probabilities(int32_t dtype, const void* qkv, int64_t qkv_pitch, int64_t length,
                                     const uint8_t* key_mask, const HeadList& heads, float* p, cudaStream_t stream);
 

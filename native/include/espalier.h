@@ -33,7 +33,7 @@
 extern "C" {
 #endif
 
-#define ESP_ABI_VERSION 5
+#define ESP_ABI_VERSION 6
 
 typedef int32_t esp_status;
 enum {
@@ -231,6 +231,11 @@ ESP_API esp_status esp_embed_layernorm(esp_backend* backend, const int32_t* ids,
 // y[t,n] = sum_k x[t,k] * w[n,k] + b[n]     x [rows,K], y [rows,N]
 ESP_API esp_status esp_linear(esp_backend* backend, const void* x, int64_t x_pitch, int64_t rows,
                               const esp_weight* weight, void* y, int64_t y_pitch);
+
+// Columns first .. first+count-1 of esp_linear's y, the same bits; the backend may compute others as well. y is the
+// whole [rows,N]; what is not computed keeps what it was. For projections of attention heads that are off.
+ESP_API esp_status esp_linear_columns(esp_backend* backend, const void* x, int64_t x_pitch, int64_t rows,
+                                      const esp_weight* weight, int32_t first, int32_t count, void* y, int64_t y_pitch);
 
 // codes[t,:] and scales[t] of each row of x, as an int8 layer with that input block sees them.  x [rows,columns]
 // codes [rows,columns] contiguous   scales [rows]

@@ -172,6 +172,14 @@ esp_status esp_linear(esp_backend* backend, const void* x, int64_t x_pitch, int6
   return backend->table->linear(backend, x, x_pitch, rows, weight, y, y_pitch);
 }
 
+esp_status esp_linear_columns(esp_backend* backend, const void* x, int64_t x_pitch, int64_t rows,
+                              const esp_weight* weight, int32_t first, int32_t count, void* y, int64_t y_pitch) {
+  const espalier::Table& table = *backend->table;
+  return table.linear_columns == nullptr
+             ? table.linear(backend, x, x_pitch, rows, weight, y, y_pitch)
+             : table.linear_columns(backend, x, x_pitch, rows, weight, first, count, y, y_pitch);
+}
+
 esp_status esp_quantize(esp_backend* backend, const void* x, int64_t x_pitch, int64_t rows, int64_t columns,
                         int32_t input_block, int8_t* codes, float* scales) {
   return backend->table->quantize(backend, x, x_pitch, rows, columns, input_block, codes, scales);

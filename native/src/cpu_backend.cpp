@@ -35,6 +35,30 @@ void run_linear(Call& call, const Kernels& kernels, const float* x, int64_t x_pi
   require_finite(kernels.int8.linear(call, x, x_pitch, rows, weight.int8, y, y_pitch), rows);
 }
 
+// Panels from .. to-1 of a weight, as a weight.
+Weight panels_of(const Weight& w, int32_t from, int32_t to) {
+  Weight part = w;
+  part.n = std::min(w.n, to * w.panel) - from * w.panel;
+  part.panels = to - from;
+  const int64_t bytes = w.dtype == ESP_F32 ? 4 : 2;
+  part.packed = static_cast<char*>(w.packed) + int64_t{from} * w.panel * w.k * bytes;
+  part.bias = w.bias + int64_t{from} * w.panel;
+  return part;
+}
+
+Int8Weight panels_of(const Int8Weight& w, int32_t panel, int64_t panel_bytes, int32_t from, int32_t to) {
+  const int64_t first = int64_t{from} * panel;
+  Int8Weight part = w;
+  part.n = std::min(w.n, to * panel) - from * panel;
+  part.panels = to - from;
+  part.codes = w.codes + from * panel_bytes;
+  part.scales = w.scales + first;
+  part.bias = w.bias + first;
+  part.start = w.start + first;
+  part.zero_points = w.zero_points == nullptr ? nullptr : w.zero_points + first;
+  return part;
+}
+
 int64_t columns(const CpuWeight& weight) { return weight.dtype == ESP_I8 ? weight.int8.n : weight.weight.n; }
 
 // Two weights of different dtypes: op by op, some rows at a time.
@@ -132,6 +156,27 @@ esp_status linear(esp_backend* backend, const void* x, int64_t x_pitch, int64_t 
     const CpuBackend& b = cpu(backend);
     Call call(*b.pool);
     run_linear(call, b.kernels, floats(x), x_pitch, rows, cpu(weight), floats(y), y_pitch);
+  });
+}
+
+esp_status linear_columns(esp_backend* backend, const void* x, int64_t x_pitch, int64_t rows, const esp_weight* weight,
+                          int32_t first, int32_t count, void* y, int64_t y_pitch) {
+  return guard([&] {
+    const CpuBackend& b = cpu(backend);
+    const CpuWeight& w = cpu(weight);
+    const int32_t panel = b.kernels.panel;
+    const int32_t from = first / panel;
+    const int32_t to = (first + count + panel - 1) / panel;
+    float* part = floats(y) + int64_t{from} * panel;
+    Call call(*b.pool);
+    if (w.dtype != ESP_I8) {
+      b.kernels.linear(call, floats(x), x_pitch, rows, panels_of(w.weight, from, to), part, y_pitch);
+    } else {
+      require_finite(b.kernels.int8.linear(call, floats(x), x_pitch, rows,
+                                           panels_of(w.int8, panel, b.kernels.int8.panel_bytes(w.int8.k), from, to),
+                                           part, y_pitch),
+                     rows);
+    }
   });
 }
 
@@ -258,7 +303,8 @@ const Table kTable = {kTableVersion,
                       add_layernorm,
                       attention,
                       attention_probabilities,
-                      pool};
+                      pool,
+                      linear_columns};
 
 }  // namespace
 

@@ -12,7 +12,7 @@
 
 namespace espalier {
 
-constexpr int32_t kTableVersion = 3;
+constexpr int32_t kTableVersion = 4;
 
 // Every entry does what the function of its name in espalier.h says.
 struct Table {
@@ -49,6 +49,7 @@ struct Table {
   decltype(&esp_attention) attention;
   decltype(&esp_attention_probabilities) attention_probabilities;
   decltype(&esp_pool) pool;
+  decltype(&esp_linear_columns) linear_columns;  // null: esp_linear does it, all columns
 };
 
 // What a backend's library gives when it is opened. `fail` keeps `text` as this thread's esp_last_error and returns

@@ -7,7 +7,7 @@ java=${JAVA_HOME:+$JAVA_HOME/bin/}java
 stale() {
   [ -f "$bench/target/built" ] && [ -f "$bench/target/classpath" ] || return 0
   [ -n "$(cd "$root" && find pom.xml CMakeLists.txt cmake native java/runtime/pom.xml java/runtime/src/main \
-    java/hub/pom.xml java/hub/src/main tests/bench/pom.xml tests/bench/src/main \
+    java/hub/pom.xml java/hub/src/main java/compress/pom.xml java/compress/src/main tests/bench/pom.xml tests/bench/src/main \
     -newer "$bench/target/built" -print -quit 2>/dev/null)" ]
 }
 

@@ -160,8 +160,11 @@ esp_status attention(esp_backend* backend, const void* qkv, int64_t qkv_pitch, i
                      int64_t head_mask_pitch, void* context, int64_t context_pitch) {
   const CudaBackend& b = cuda(backend);
   return on_device(b, [&] {
-    check(gpu::attention(b.dtype, qkv, qkv_pitch, tokens, sequences, offsets, key_mask, cuda(heads), head_mask,
-                         head_mask_pitch, context, context_pitch, b.stream),
+    const HeadList& list = cuda(heads);
+    const bool half = b.dtype != ESP_F32 && list.largest_qk <= kWidestHalfHead && list.largest_v <= kWidestHalfHead;
+    check((half ? gpu::attention_half : gpu::attention)(b.dtype, qkv, qkv_pitch, tokens, sequences, offsets, key_mask,
+                                                        list, head_mask, head_mask_pitch, context, context_pitch,
+                                                        b.stream),
           "attention");
   });
 }
@@ -216,7 +219,8 @@ const CudaTable kTable = {{kTableVersion,
                            add_layernorm,
                            attention,
                            attention_probabilities,
-                           pool},
+                           pool,
+                           nullptr},
                           inventory,
                           describe_device,
                           backend_create};

@@ -1,6 +1,7 @@
 #include "counters.h"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <tuple>
 
@@ -28,56 +29,43 @@ bool is_next(const Logged& a, const Logged& b) {
   return std::tie(a.where, a.occurrence) < std::tie(b.where, b.occurrence);
 }
 
-// The wavefronts that shared memory takes for these accesses of a warp: 32 banks of 4 bytes, one word of each bank at a
-// time, equal words once. Accesses of 8 (16) bytes are served by half (quarter) warps.
-int wavefronts(const Logged* accesses, size_t count) {
-  const int lanes_at_once = accesses[0].bytes <= 4 ? 32 : accesses[0].bytes == 8 ? 16 : 8;
-  int total = 0;
-  for (int part = 0; part < 32; part += lanes_at_once) {
-    std::vector<uintptr_t> words;
-    for (size_t i = 0; i < count; ++i) {
-      if (accesses[i].lane < part || accesses[i].lane >= part + lanes_at_once) continue;
-      for (uintptr_t w = accesses[i].address / 4; w * 4 < accesses[i].address + accesses[i].bytes; ++w)
-        words.push_back(w);
-    }
-    std::sort(words.begin(), words.end());
-    words.erase(std::unique(words.begin(), words.end()), words.end());
-    int banks[32] = {}, most = 0;
-    for (uintptr_t w : words) most = std::max(most, ++banks[w % 32]);
-    total += most;
-  }
-  return total;
-}
-
-// The fewest for as many distinct bytes.
-int ideal_wavefronts(const Logged* accesses, size_t count) {
+// The words of `unit` bytes that the accesses touch, each once.
+std::vector<uintptr_t> words_of(const std::vector<Logged>& accesses, uintptr_t unit) {
   std::vector<uintptr_t> words;
-  for (size_t i = 0; i < count; ++i) {
-    for (uintptr_t w = accesses[i].address / 4; w * 4 < accesses[i].address + accesses[i].bytes; ++w)
-      words.push_back(w);
+  for (const Logged& a : accesses) {
+    for (uintptr_t w = a.address / unit; w * unit < a.address + a.bytes; ++w) words.push_back(w);
   }
   std::sort(words.begin(), words.end());
   words.erase(std::unique(words.begin(), words.end()), words.end());
-  return static_cast<int>((words.size() + 31) / 32);
+  return words;
+}
+
+// Shared memory has 32 banks of 4 bytes and gives one word of each at a time, equal words once. Accesses of 8 (16)
+// bytes are served by half (quarter) warps.
+void count_shared(const Logged* accesses, size_t count) {
+  const int lanes_at_once = accesses[0].bytes <= 4 ? 32 : accesses[0].bytes == 8 ? 16 : 8;
+  ++current->shared_requests;
+  for (int part = 0; part < 32; part += lanes_at_once) {
+    std::vector<Logged> together;
+    std::copy_if(accesses, accesses + count, std::back_inserter(together),
+                 [&](const Logged& a) { return a.lane >= part && a.lane < part + lanes_at_once; });
+    const std::vector<uintptr_t> words = words_of(together, 4);
+    int banks[32] = {}, most = 0;
+    for (uintptr_t w : words) most = std::max(most, ++banks[w % 32]);
+    current->shared_wavefronts += static_cast<uint64_t>(most);
+    current->shared_ideal += (words.size() + 31) / 32;
+  }
 }
 
 void count_request(const Logged* accesses, size_t count) {
   if (accesses[0].space == Space::kShared) {
-    ++current->shared_requests;
-    current->shared_wavefronts += static_cast<uint64_t>(wavefronts(accesses, count));
-    current->shared_ideal += static_cast<uint64_t>(ideal_wavefronts(accesses, count));
+    count_shared(accesses, count);
     return;
   }
-  std::vector<uintptr_t> sectors;
-  for (size_t i = 0; i < count; ++i) {
-    for (uintptr_t s = accesses[i].address / 32; s * 32 < accesses[i].address + accesses[i].bytes; ++s) {
-      sectors.push_back(s);
-    }
-    current->global_bytes += accesses[i].bytes;
-  }
-  std::sort(sectors.begin(), sectors.end());
+  const std::vector<Logged> all_lanes(accesses, accesses + count);
   ++current->global_requests;
-  current->global_sectors += static_cast<uint64_t>(std::unique(sectors.begin(), sectors.end()) - sectors.begin());
+  current->global_sectors += words_of(all_lanes, 32).size();
+  current->global_bytes += words_of(all_lanes, 1).size();
 }
 
 }  // namespace
@@ -110,9 +98,7 @@ void count_matrix_load(const void* const* rows, int matrices) {
       accesses[j] =
           Logged{0, 0, Space::kShared, static_cast<uint8_t>(j), 16, reinterpret_cast<uintptr_t>(rows[8 * m + j])};
     }
-    ++current->shared_requests;
-    current->shared_wavefronts += static_cast<uint64_t>(wavefronts(accesses, 8));
-    current->shared_ideal += static_cast<uint64_t>(ideal_wavefronts(accesses, 8));
+    count_shared(accesses, 8);
   }
 }
 

@@ -37,9 +37,9 @@ struct Counters {
   std::string kernel;
   uint64_t launches = 0, blocks = 0;
   uint64_t global_requests = 0, global_sectors = 0;     // of 32 bytes
-  uint64_t global_bytes = 0;                            // asked for by the threads
-  uint64_t shared_requests = 0, shared_wavefronts = 0;  // a request without bank conflicts takes bytes / 128 wavefronts
-  uint64_t shared_ideal = 0;                            // that is, the wavefronts it would take
+  uint64_t global_bytes = 0;                            // different bytes that the requests touched
+  uint64_t shared_requests = 0, shared_wavefronts = 0;  // each takes 32 words of 4 bytes from different banks
+  uint64_t shared_ideal = 0;                            // the wavefronts without bank conflicts
   uint64_t matrix_products = 0;                         // mma.sync and wgmma instructions
   uint64_t barriers = 0, collectives = 0, atomics = 0;
 };

@@ -1,6 +1,5 @@
 package dev.espalier.cli;
 
-import dev.espalier.BackendUnavailableException;
 import dev.espalier.backend.Backend;
 import dev.espalier.backend.Backends;
 import dev.espalier.backend.CpuBackend;
@@ -21,10 +20,10 @@ final class BackendArgs {
 
   @Option(
       names = "--backend",
-      paramLabel = "auto|java|cpu",
+      paramLabel = "auto|cuda|cpu|java",
       description = {
-        "What computes: the native CPU kernels, the slow Java reference, or the best there is"
-            + " (default: auto)."
+        "What computes: a GPU (cuda:1 for the second one), the native CPU kernels, the slow Java"
+            + " reference, or the best there is (default: auto)."
       })
   private String backend = "auto";
 
@@ -50,13 +49,13 @@ final class BackendArgs {
       options = options.withThreads(threads);
     }
     instructionSet();
-    if (backend.equals("cuda")) {
-      throw new BackendUnavailableException(
-          "backend cuda: this version of Espalier has no CUDA backend; use auto, cpu or java");
-    }
     require(
-        Backends.NAMES.contains(backend),
-        "--backend \"" + backend + "\" is unknown; choose " + String.join(", ", Backends.NAMES));
+        Backends.isName(backend),
+        "--backend \""
+            + backend
+            + "\" is unknown; choose "
+            + String.join(", ", Backends.NAMES)
+            + " or cuda:N");
     if (backend.equals("auto") && !CpuBackend.isAvailable()) {
       console.complain(
           "using the slow java reference backend: "

@@ -97,7 +97,7 @@ final class DoctorCommand implements Callable<Integer> {
     facts.add("instruction sets", sets.toString());
     facts.add("picked", picked());
     facts.add("gpu", gpu.toText());
-    facts.add("cuda backend", "not part of this version; nothing runs on a GPU yet");
+    facts.add("cuda backend", gpu.backendText());
     for (CacheReport cache : caches) {
       facts.add(cache.what(), cache.toText());
     }

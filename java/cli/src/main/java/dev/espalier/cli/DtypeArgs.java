@@ -18,8 +18,8 @@ final class DtypeArgs {
       paramLabel = "fp32|fp16|bf16|int8",
       description =
           "Type of the linear layers and the word table. fp16 and bf16 halve their memory and round"
-              + " weights only; int8 quantizes as the model is loaded (default: as the model is"
-              + " stored).")
+              + " weights only, on a GPU all tensors; int8 quantizes as the model is loaded"
+              + " (default: as the model is stored, on a GPU fp16 for fp32).")
   private String dtype;
 
   /** The type that was asked for, if any; checked as usage. */

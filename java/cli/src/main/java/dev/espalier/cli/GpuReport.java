@@ -1,22 +1,33 @@
 package dev.espalier.cli;
 
 import com.fasterxml.jackson.core.JsonGenerator;
+import dev.espalier.BackendUnavailableException;
+import dev.espalier.backend.CudaBackend;
 import java.io.IOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Collectors;
 
 /**
- * NVIDIA's GPUs and driver, found through files only.
+ * NVIDIA's GPUs and driver, found through files only, and what the cuda backend makes of them.
  *
  * @param gpus their names
  * @param driver the kernel module's version; null if there is none
  * @param library where libcuda.so.1 is; null if it was not found
  * @param sought where it was looked for
+ * @param cuda what the cuda backend found; null if it cannot be used
+ * @param cause why it cannot; null if it can
  */
-record GpuReport(List<String> gpus, String driver, Path library, List<String> sought) {
+record GpuReport(
+    List<String> gpus,
+    String driver,
+    Path library,
+    List<String> sought,
+    CudaBackend.Inventory cuda,
+    String cause) {
   private static final Path VERSION = Path.of("/proc/driver/nvidia/version");
   private static final Path GPUS = Path.of("/proc/driver/nvidia/gpus");
   private static final String LIBRARY = "libcuda.so.1";
@@ -47,7 +58,41 @@ record GpuReport(List<String> gpus, String driver, Path library, List<String> so
         library = file;
       }
     }
-    return new GpuReport(names(), driverVersion(), library, sought);
+    CudaBackend.Inventory cuda = null;
+    BackendUnavailableException cause = CudaBackend.unavailabilityCause();
+    if (cause == null) {
+      cuda = CudaBackend.inventory();
+    }
+    return new GpuReport(
+        names(), driverVersion(), library, sought, cuda, cause == null ? null : cause.getMessage());
+  }
+
+  /** Whether the cuda backend can be used, on what, or why not. */
+  String backendText() {
+    if (cuda == null) {
+      return "not usable: " + cause;
+    }
+    return cuda.devices().stream()
+            .map(
+                d ->
+                    d
+                        + ", "
+                        + d.multiprocessors()
+                        + " multiprocessors, "
+                        + (d.freeMemory() >> 20)
+                        + " of "
+                        + (d.memory() >> 20)
+                        + " MiB free"
+                        + (d.isSupported() ? "" : " (too old: 8.0 is needed)"))
+            .collect(Collectors.joining("; "))
+        + "; driver for CUDA "
+        + version(cuda.driver())
+        + ", built with "
+        + version(cuda.runtime());
+  }
+
+  private static String version(int number) {
+    return number / 1000 + "." + number % 1000 / 10;
   }
 
   private static List<String> names() {
@@ -102,7 +147,12 @@ record GpuReport(List<String> gpus, String driver, Path library, List<String> so
     j.writeEndArray();
     j.writeStringField("driver", driver);
     j.writeStringField("libcuda", library == null ? null : library.toString());
-    j.writeBooleanField("cuda_backend", false);
+    j.writeBooleanField("cuda_backend", cuda != null);
+    j.writeStringField("cuda_cause", cause);
+    if (cuda != null) {
+      j.writeStringField("cuda_driver", version(cuda.driver()));
+      j.writeStringField("cuda_runtime", version(cuda.runtime()));
+    }
     j.writeEndObject();
   }
 }

@@ -141,6 +141,7 @@ public final class Main {
       case "tokenize" -> new TokenizeCommand(console);
       case "inspect" -> new InspectCommand(console);
       case "models" -> new ModelsCommand(console);
+      case "prune" -> new PruneCommand(console);
       case "quantize" -> new QuantizeCommand(console);
       case "evaluate" -> new EvaluateCommand(console);
       case "parity" -> new ParityCommand(console);

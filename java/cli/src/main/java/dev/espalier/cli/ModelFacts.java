@@ -144,7 +144,13 @@ record ModelFacts(
     if (isPruned()) {
       s.append("\nheads left in each layer, of ").append(config.heads()).append('\n');
       for (int l = 0; l < heads.size(); l++) {
-        s.append(String.format(Locale.ROOT, "  %3d  %s%n", l, headMap(heads.get(l))));
+        s.append(
+            String.format(
+                Locale.ROOT,
+                "  %3d  %s, %d feed-forward columns%n",
+                l,
+                headMap(heads.get(l)),
+                config.shape(l).intermediateSize()));
       }
     }
     if (tokenizer.isEmpty()) {
@@ -193,7 +199,8 @@ record ModelFacts(
   }
 
   private boolean isPruned() {
-    return heads.stream().anyMatch(h -> h.heads().size() < config.heads());
+    return !config.shapes().isEmpty()
+        || heads.stream().anyMatch(h -> h.heads().size() < config.heads());
   }
 
   private String headsSummary() {
@@ -257,6 +264,11 @@ record ModelFacts(
     }
     j.writeEndArray();
     j.writeNumberField("intermediate_size", config.intermediateSize());
+    j.writeArrayFieldStart("intermediate_size_per_layer");
+    for (int l = 0; l < config.layers(); l++) {
+      j.writeNumber(config.shape(l).intermediateSize());
+    }
+    j.writeEndArray();
     j.writeStringField("activation", config.activation().configName());
     j.writeNumberField("max_positions", config.maxPositions());
     j.writeNumberField("vocab_size", config.vocabSize());

@@ -15,6 +15,7 @@ final class Usage {
     {"tokenize", TokenizeCommand.SUMMARY},
     {"inspect", InspectCommand.SUMMARY},
     {"models", ModelsCommand.SUMMARY},
+    {"prune", PruneCommand.SUMMARY},
     {"quantize", QuantizeCommand.SUMMARY},
     {"evaluate", EvaluateCommand.SUMMARY},
     {"parity", ParityCommand.SUMMARY},

@@ -38,6 +38,8 @@ public final class Int8Parts {
         add(names, l, part);
       }
     }
+    // A layer without heads or without a feed-forward part lacks some.
+    names.retainAll(EncoderTensors.required(config).keySet());
     return names;
   }
 

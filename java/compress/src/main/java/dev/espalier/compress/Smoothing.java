@@ -53,6 +53,9 @@ public final class Smoothing {
       throw new InvalidInputException("smoothing: there are no texts to calibrate on");
     }
     for (int l = 0; l < source.config().layers(); l++) {
+      if (source.config().headsLeft(l) == 0) {
+        continue;
+      }
       for (String name : List.of(value(l) + "weight", outputWeight(l))) {
         if (EncoderTensors.isInt8(source.weights(), name)) {
           throw new InvalidInputException(
@@ -77,6 +80,9 @@ public final class Smoothing {
   private static float[] factors(ModelSource source, int layer, float[] values, double alpha) {
     int hidden = source.config().hiddenSize();
     int columns = values.length;
+    if (columns == 0) {
+      return new float[0];
+    }
     float[] weight = new float[hidden * columns];
     source.weights().read(outputWeight(layer), 0, weight, 0, weight.length);
     float[] factors = new float[columns];

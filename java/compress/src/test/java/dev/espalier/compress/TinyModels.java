@@ -24,14 +24,14 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 
 /** Small random models in memory. */
-final class TinyModels {
+public final class TinyModels {
   static final String VOCABULARY =
       "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\nb\nc\nd\ne\n##a\n##b\n##c\n##d\n##e\n";
 
   private TinyModels() {}
 
   /** One with a pruned head, a pooler, a classifier, a tokenizer, prompts, and a row of zeros. */
-  static ModelSource random(long seed) {
+  public static ModelSource random(long seed) {
     TreeMap<Integer, SortedSet<Integer>> pruned = new TreeMap<>();
     pruned.put(1, new TreeSet<>(Set.of(0)));
     ModelConfig config =

@@ -2,6 +2,7 @@ package dev.espalier.backend;
 
 import dev.espalier.model.Activation;
 import dev.espalier.model.Pooling;
+import dev.espalier.tensor.DType;
 import dev.espalier.tensor.Embeddings;
 import dev.espalier.tensor.HeadLayout;
 import dev.espalier.tensor.Heads;
@@ -22,11 +23,16 @@ import dev.espalier.tensor.Tensor;
  * number of threads.
  */
 public interface Backend extends AutoCloseable {
-  /** {@code java} or {@code cpu}. */
+  /** {@code java}, {@code cpu} or {@code cuda}. */
   String name();
 
   /** One line for people: name, instruction set or device, threads. */
   String description();
+
+  /** What tensors between ops, and weights that are given as fp32, are kept as. */
+  default DType elements() {
+    return DType.F32;
+  }
 
   /** How many forward passes may run at once without taking each other's processors. */
   int lanes();
@@ -88,6 +94,17 @@ public interface Backend extends AutoCloseable {
 
   /** {@code y = x W^T + b}, x [rows, K], y [rows, N]. */
   void linear(Tensor x, Linear w, Tensor y);
+
+  /**
+   * {@code y = x W^T + b} for queries, keys and values. Columns of heads whose factor is 0 in every
+   * sequence of the batch need not be computed: {@link #attention} does not look at them.
+   *
+   * @param layer whose factors are meant
+   */
+  default void queryKeyValue(
+      Tensor x, Linear w, PackedBatch batch, Heads heads, int layer, Tensor y) {
+    linear(x, w, y);
+  }
 
   /** {@code y = activation(x)}; y may be x. */
   void activation(Activation activation, Tensor x, Tensor y);

@@ -2,8 +2,11 @@ package dev.espalier.backend;
 
 import dev.espalier.BackendUnavailableException;
 import dev.espalier.InvalidInputException;
+import dev.espalier.tensor.DType;
 import java.util.List;
 import java.util.Optional;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -12,22 +15,49 @@ public final class Backends {
   private static final Logger LOG = LoggerFactory.getLogger(Backends.class);
 
   /** The names that {@link #create} takes. */
-  public static final List<String> NAMES = List.of("auto", "cpu", "java");
+  public static final List<String> NAMES = List.of("auto", "cuda", "cpu", "java");
+
+  private static final Pattern CUDA_DEVICE = Pattern.compile("cuda(?::(\\d{1,4}))?");
 
   private Backends() {}
+
+  /** Whether {@link #create} knows the name: one of {@link #NAMES}, or {@code cuda:N}. */
+  public static boolean isName(String name) {
+    return NAMES.contains(name) || CUDA_DEVICE.matcher(name).matches();
+  }
+
+  /** As {@link #create(String, Optional, int, Optional)} with fp32 tensors. */
+  public static Backend create(String name, Optional<InstructionSet> isa, int threads) {
+    return create(name, isa, threads, Optional.of(DType.F32));
+  }
 
   /**
    * Makes a backend.
    *
-   * @param name {@code cpu}, {@code java}, or {@code auto}: cpu where the native library can be
-   *     used, else java, which is logged as a warning
+   * @param name {@code cuda} (the first device), {@code cuda:N}, {@code cpu}, {@code java}, or
+   *     {@code auto}: cuda where there is a device, else cpu where the native library can be used,
+   *     else java, which is logged as a warning
    * @param isa the instruction set of the cpu backend; empty for the best
-   * @param threads that compute at any time; 0 for one per processor
+   * @param threads that compute at any time on the cpu; 0 for one per processor
+   * @param dtype that a model is to be packed in: a GPU keeps tensors in it too, in fp16 unless it
+   *     is F32 or BF16; the others keep them in fp32
    * @throws BackendUnavailableException if the backend was asked for by name and is not available;
    *     says what is missing
+   * @throws InvalidInputException if the backend is unknown
    */
-  public static Backend create(String name, Optional<InstructionSet> isa, int threads) {
+  public static Backend create(
+      String name, Optional<InstructionSet> isa, int threads, Optional<DType> dtype) {
     int count = threads == 0 ? Runtime.getRuntime().availableProcessors() : threads;
+    Matcher cuda = CUDA_DEVICE.matcher(name);
+    if (cuda.matches()) {
+      int device = cuda.group(1) == null ? 0 : Integer.parseInt(cuda.group(1));
+      return new CudaBackend(device, cudaElements(dtype));
+    }
+    if (name.equals("auto") && isa.isEmpty() && CudaBackend.isAvailable()) {
+      Backend backend = new CudaBackend(0, cudaElements(dtype));
+      LOG.info("using {}", backend.description());
+      return backend;
+    }
     switch (name) {
       case "java":
         return new JavaBackend();
@@ -45,5 +75,9 @@ public final class Backends {
         throw new InvalidInputException(
             "backend \"" + name + "\" is unknown; known are " + String.join(", ", NAMES));
     }
+  }
+
+  private static DType cudaElements(Optional<DType> dtype) {
+    return dtype.filter(d -> d == DType.F32 || d == DType.BF16).orElse(DType.F16);
   }
 }

@@ -3,10 +3,11 @@ package dev.espalier.backend;
 import dev.espalier.model.Activation;
 
 /** Activation functions in double precision. */
-final class JavaMath {
+public final class JavaMath {
   private JavaMath() {}
 
-  static double activate(Activation activation, double x) {
+  /** An activation of one value. */
+  public static double activate(Activation activation, double x) {
     return switch (activation) {
       case GELU -> x * 0.5 * erfc(-x * Math.sqrt(0.5));
       case GELU_NEW, GELU_PYTORCH_TANH ->

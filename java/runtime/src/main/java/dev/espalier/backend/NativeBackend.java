@@ -22,6 +22,7 @@ import dev.espalier.tensor.Linear;
 import dev.espalier.tensor.PackedBatch;
 import dev.espalier.tensor.QuantizedRows;
 import dev.espalier.tensor.Tensor;
+import java.util.List;
 import java.util.function.LongConsumer;
 
 /**
@@ -54,7 +55,7 @@ public abstract class NativeBackend implements Backend {
     return sharesMemory;
   }
 
-  /** What tensors between ops are kept as. */
+  @Override
   public final DType elements() {
     return elements;
   }
@@ -208,6 +209,31 @@ public abstract class NativeBackend implements Backend {
             ((Packed) w).handle().address(),
             out.address(),
             out.pitch()));
+  }
+
+  @Override
+  public void queryKeyValue(
+      Tensor x, Linear w, PackedBatch batch, Heads heads, int layer, Tensor y) {
+    List<ColumnRun> runs = ColumnRun.used(batch, heads.layout(), layer);
+    if (runs.size() == 1 && runs.get(0).count() == w.outputs()) {
+      linear(x, w, y);
+      return;
+    }
+    NativeTensor in = (NativeTensor) x;
+    NativeTensor out = (NativeTensor) y;
+    for (ColumnRun run : runs) {
+      checkInput(
+          Espalier.esp_linear_columns(
+              in.lane(),
+              in.address(),
+              in.pitch(),
+              in.rows(),
+              ((Packed) w).handle().address(),
+              run.first(),
+              run.count(),
+              out.address(),
+              out.pitch()));
+    }
   }
 
   @Override
@@ -391,8 +417,12 @@ public abstract class NativeBackend implements Backend {
     }
     int count = Math.multiplyExact(t.rows(), t.columns());
     long values = t.workspace().staging(4L * count);
-    checkInput(
-        Espalier.esp_read_matrix(t.lane(), t.address(), t.pitch(), t.rows(), t.columns(), values));
+    int status =
+        Espalier.esp_read_matrix(t.lane(), t.address(), t.pitch(), t.rows(), t.columns(), values);
+    if (status == Espalier.ESP_INVALID_ARGUMENT) {
+      throw new LateInputException(Espalier.esp_last_error(), Espalier.esp_fault_tag(t.lane()));
+    }
+    check(status);
     NativeMemory.read(values, target, offset, count);
   }
 
@@ -406,7 +436,7 @@ public abstract class NativeBackend implements Backend {
       return;
     }
     int count = Math.multiplyExact(t.rows(), t.columns());
-    long values = t.workspace().staging(4L * count);
+    long values = t.workspace().settledStaging(4L * count);
     NativeMemory.write(values, source, offset, count);
     check(
         Espalier.esp_write_matrix(t.lane(), values, t.rows(), t.columns(), t.address(), t.pitch()));

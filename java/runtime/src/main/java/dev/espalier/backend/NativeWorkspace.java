@@ -120,8 +120,7 @@ final class NativeWorkspace implements Workspace {
       if (bytes > batchCapacity) {
         reserveBatch(2 * bytes);
       }
-      // The copy of the batch before this one may still read the staging memory.
-      check(Espalier.esp_synchronize(lane.address()));
+      settle();
       BatchAddresses host = BatchAddresses.at(batchStaging.address(), b);
       b.read(
           (ids, types, positions, offsets) -> {
@@ -160,11 +159,19 @@ final class NativeWorkspace implements Workspace {
   }
 
   /**
-   * The address of {@code bytes} of host memory for values on their way. Waits for copies that
-   * still use it.
+   * Waits for copies that may still read host memory. What else went wrong on the lane belongs to a
+   * pass whose results nobody read.
    */
+  private void settle() {
+    int status = Espalier.esp_synchronize(lane.address());
+    if (status != Espalier.ESP_INVALID_ARGUMENT) {
+      check(status);
+    }
+  }
+
+  /** The address of {@code bytes} of host memory to read into. */
   long staging(long bytes) {
-    if (bytes > stagingCapacity) {
+    if (staging == null || bytes > stagingCapacity) {
       stagingCapacity = 0;
       if (staging != null) {
         staging.close();
@@ -172,8 +179,21 @@ final class NativeWorkspace implements Workspace {
       staging = backend.allocateHost("staging", bytes);
       stagingCapacity = bytes;
     }
-    check(Espalier.esp_synchronize(lane.address()));
     return staging.address();
+  }
+
+  /** The same, to write from: no copy still reads it. */
+  long settledStaging(long bytes) {
+    long address = staging(bytes);
+    settle();
+    return address;
+  }
+
+  @Override
+  public void tag(int op) {
+    if (!backend.sharesMemory()) {
+      check(Espalier.esp_lane_tag(lane.address(), op));
+    }
   }
 
   @Override

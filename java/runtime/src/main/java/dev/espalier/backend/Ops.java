@@ -11,6 +11,8 @@ import dev.espalier.tensor.LayerNorm;
 import dev.espalier.tensor.Linear;
 import dev.espalier.tensor.PackedBatch;
 import dev.espalier.tensor.Tensor;
+import java.util.ArrayList;
+import java.util.List;
 
 /**
  * The ops of the forward pass on one backend and workspace: checks every shape, takes room for the
@@ -21,6 +23,9 @@ public final class Ops {
   private final Workspace workspace;
   private int layer = -1;
   private String part = "";
+
+  /** Of the products so far, in order. */
+  private final List<Place> places = new ArrayList<>();
 
   public Ops(Backend backend, Workspace workspace) {
     this.backend = backend;
@@ -34,6 +39,7 @@ public final class Ops {
   /** Begins a forward pass: every tensor handed out before is void. */
   public void reset() {
     layer = -1;
+    places.clear();
     workspace.reset();
   }
 
@@ -71,6 +77,24 @@ public final class Ops {
     same("linear", "x has", x.columns(), "weight expects", w.inputs());
     Tensor y = workspace.allocate(x.rows(), w.outputs());
     located("linear", () -> backend.linear(x, w, y));
+    return y;
+  }
+
+  /**
+   * {@code x W^T + b} for queries, keys and values: [T, qkv columns]. What belongs to heads that no
+   * sequence of the batch uses is not defined.
+   *
+   * @param layerIndex whose factors of the batch's head masks are meant
+   * @throws InvalidInputException if the weight is int8 and a value of x is not finite, or a head
+   *     mask does not fit the layout
+   */
+  public Tensor queryKeyValue(Tensor x, Linear w, PackedBatch batch, Heads heads, int layerIndex) {
+    same("linear", "x has", x.columns(), "weight expects", w.inputs());
+    same("linear", "the weight gives", w.outputs(), "the heads have", heads.layout().qkvColumns());
+    sameRows("linear", "x", x, batch);
+    checkMasks(batch, heads.layout(), layerIndex);
+    Tensor y = workspace.allocate(x.rows(), w.outputs());
+    located("linear", () -> backend.queryKeyValue(x, w, batch, heads, layerIndex, y));
     return y;
   }
 
@@ -185,7 +209,11 @@ public final class Ops {
   /** The values of x, row by row. */
   public float[] toArray(Tensor x) {
     float[] values = new float[Math.multiplyExact(x.rows(), x.columns())];
-    backend.download(x, values, 0);
+    try {
+      backend.download(x, values, 0);
+    } catch (LateInputException e) {
+      throw places.get(e.tag()).refused(e);
+    }
     return values;
   }
 
@@ -211,13 +239,23 @@ public final class Ops {
    * Runs an op of int8's, whose input only the op itself looks at; says where if that was refused.
    */
   private void located(String op, Runnable body) {
+    Place place = new Place(op, layer, part);
+    workspace.tag(places.size());
+    places.add(place);
     try {
       body.run();
     } catch (InvalidInputException e) {
-      String where = layer < 0 ? op : "layer " + layer + ", " + part;
-      throw new InvalidInputException(where + ": " + e.getMessage(), e);
+      throw place.refused(e);
     } finally {
       layer = -1;
+    }
+  }
+
+  /** Where in the pass an op is. */
+  private record Place(String op, int layer, String part) {
+    InvalidInputException refused(InvalidInputException e) {
+      String where = layer < 0 ? op : "layer " + layer + ", " + part;
+      return new InvalidInputException(where + ": " + e.getMessage(), e);
     }
   }
 

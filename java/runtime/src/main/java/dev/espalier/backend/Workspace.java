@@ -10,6 +10,13 @@ public interface Workspace extends AutoCloseable {
   /** The next temporary of the pass; its contents are undefined. */
   Tensor allocate(int rows, int columns);
 
+  /**
+   * Numbers the op that follows, so that a failure which a device reports later can name it.
+   *
+   * @param op from 0
+   */
+  default void tag(int op) {}
+
   /** Bytes held. */
   long bytes();
 

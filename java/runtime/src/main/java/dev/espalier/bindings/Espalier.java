@@ -24,7 +24,7 @@ import org.bytedeco.javacpp.annotation.Platform;
 @NoException
 public final class Espalier {
   /** {@code ESP_ABI_VERSION} of the header that this class was written from. */
-  public static final int ABI_VERSION = 5;
+  public static final int ABI_VERSION = 6;
 
   // esp_status
   public static final int ESP_OK = 0;
@@ -222,6 +222,17 @@ public final class Espalier {
       long x_pitch,
       long rows,
       @Cast("const esp_weight*") long weight,
+      @Cast("void*") long y,
+      long y_pitch);
+
+  public static native int esp_linear_columns(
+      @Cast("esp_backend*") long backend,
+      @Cast("const void*") long x,
+      long x_pitch,
+      long rows,
+      @Cast("const esp_weight*") long weight,
+      int first,
+      int count,
       @Cast("void*") long y,
       long y_pitch);
 

@@ -13,6 +13,7 @@ import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.zip.CRC32;
 
 /**
@@ -35,6 +36,9 @@ public final class NativeLibrary {
   public static final String PLATFORMS = "linux-x86_64";
 
   private static final String RESOURCES = "/dev/espalier/native/";
+
+  /** Beside the libraries that are always loaded: their list. */
+  private static final String INDEX = "index";
 
   private static boolean attempted;
   private static BackendUnavailableException failure;
@@ -102,7 +106,7 @@ public final class NativeLibrary {
               directory.resolve(System.mapLibraryName("espalier")),
               directory.resolve(System.mapLibraryName("jniespalier")));
     } else {
-      files = unpack(readIndex());
+      files = unpack(readIndex(INDEX));
     }
     // In this order: the glue's reference to libespalier.so is resolved by the name of what is
     // loaded already.
@@ -135,11 +139,30 @@ public final class NativeLibrary {
     }
   }
 
+  /**
+   * A library that is unpacked only where it is asked for, and loaded by others: its path, or empty
+   * if this build does not have it.
+   *
+   * @param fileName as the system names libraries
+   */
+  static Optional<Path> packed(String fileName) {
+    String given = System.getProperty(DIRECTORY_PROPERTY, "");
+    if (!given.isEmpty()) {
+      Path file = Path.of(given).toAbsolutePath().resolve(fileName);
+      return Files.isRegularFile(file) ? Optional.of(file) : Optional.empty();
+    }
+    String index = fileName + "." + INDEX;
+    if (NativeLibrary.class.getResource(RESOURCES + platform() + "/" + index) == null) {
+      return Optional.empty();
+    }
+    return Optional.of(unpack(readIndex(index)).get(0));
+  }
+
   /** One line of the index: file name, bytes, CRC-32 and SHA-256 in hexadecimal. */
   private record Entry(String name, long bytes, long crc, String hash) {}
 
-  private static List<Entry> readIndex() {
-    String resource = RESOURCES + platform() + "/index";
+  private static List<Entry> readIndex(String name) {
+    String resource = RESOURCES + platform() + "/" + name;
     List<Entry> entries = new ArrayList<>();
     try (InputStream in = NativeLibrary.class.getResourceAsStream(resource)) {
       if (in == null) {

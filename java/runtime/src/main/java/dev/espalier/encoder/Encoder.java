@@ -106,7 +106,7 @@ public final class Encoder implements AutoCloseable {
   private Tensor layer(
       Ops ops, int l, Tensor x, PackedBatch batch, int[] rows, EncoderObserver observer) {
     Layer w = layers.get(l);
-    Tensor qkv = ops.at(l, "query, key, value").linear(x, w.qkv());
+    Tensor qkv = ops.at(l, "query, key, value").queryKeyValue(x, w.qkv(), batch, w.heads(), l);
     observer.queryKeyValue(l, qkv, batch, w.heads(), ops);
     Tensor context = ops.attention(qkv, batch, w.heads(), l);
     if (rows != null) {

@@ -69,7 +69,10 @@ public final class ModelWriter {
 
   private static void fill(ModelSource model, Path directory) throws IOException {
     json(directory.resolve("config.json"), j -> config(model, j));
-    SafetensorsFileWriter.write(model.weights(), directory.resolve("model.safetensors"));
+    boolean prefixed = !isOurs(model) && model.config().task() != Task.NONE;
+    SafetensorsFileWriter.write(
+        prefixed ? new PrefixedCheckpoint(model.weights()) : model.weights(),
+        directory.resolve("model.safetensors"));
     if (model.tokenizer().isPresent()) {
       TokenizerFiles files = model.tokenizer().get();
       copy(files.tokenizerJson(), directory.resolve("tokenizer.json"));
@@ -81,6 +84,16 @@ public final class ModelWriter {
     }
   }
 
+  private static boolean isInt8(ModelSource model) {
+    return model.weights().names().stream()
+        .anyMatch(n -> EncoderTensors.isInt8(model.weights(), n));
+  }
+
+  /** Whether the model is something that transformers cannot express. */
+  private static boolean isOurs(ModelSource model) {
+    return isInt8(model) || !model.config().shapes().isEmpty();
+  }
+
   private static void copy(Optional<byte[]> bytes, Path file) throws IOException {
     if (bytes.isPresent()) {
       Files.write(file, bytes.get());
@@ -89,16 +102,15 @@ public final class ModelWriter {
 
   private static void config(ModelSource model, JsonGenerator j) throws IOException {
     ModelConfig c = model.config();
-    boolean int8 =
-        model.weights().names().stream().anyMatch(n -> EncoderTensors.isInt8(model.weights(), n));
+    boolean int8 = isInt8(model);
     j.writeArrayFieldStart("architectures");
     for (String name : c.architectures()) {
       j.writeString(name);
     }
     j.writeEndArray();
     boolean uneven = !c.shapes().isEmpty();
-    j.writeStringField("model_type", int8 || uneven ? Int8Format.MODEL_TYPE : "bert");
-    if (int8 || uneven) {
+    j.writeStringField("model_type", isOurs(model) ? Int8Format.MODEL_TYPE : "bert");
+    if (isOurs(model)) {
       j.writeObjectFieldStart("espalier");
       j.writeNumberField("format", Int8Format.VERSION);
       if (int8) {

@@ -71,6 +71,9 @@ final class BatchQueue<O> {
       item.holdRoom(held);
       waiting.add(item);
       arrived.signal();
+    } catch (IllegalStateException e) {
+      room.release(held); // for the next one at the door, which is to hear the same
+      throw e;
     } finally {
       lock.unlock();
     }

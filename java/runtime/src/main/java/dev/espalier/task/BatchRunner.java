@@ -318,7 +318,12 @@ public final class BatchRunner<I, R> implements AutoCloseable {
     // The JDK's own timer; completing the clock early takes it off there.
     CompletableFuture<Void> clock =
         new CompletableFuture<Void>().orTimeout(Math.max(0, left), TimeUnit.NANOSECONDS);
-    clock.whenComplete((nothing, timedOut) -> entry.fail(late(timeout)));
+    clock.whenComplete(
+        (nothing, timedOut) -> {
+          if (timedOut != null) {
+            entry.fail(late(timeout));
+          }
+        });
     entry.answer().whenComplete((value, error) -> clock.complete(null));
   }
 

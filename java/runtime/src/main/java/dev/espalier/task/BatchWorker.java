@@ -33,7 +33,13 @@ final class BatchWorker<O> extends Thread {
   public void run() {
     List<BatchItem.Part<O>> parts;
     while (!(parts = queue.take(budget)).isEmpty()) {
-      compute(parts);
+      try {
+        compute(parts);
+      } catch (RuntimeException | Error e) { // such as no memory left: others wait for this thread
+        for (BatchItem.Part<O> part : parts) {
+          part.item().fail(e);
+        }
+      }
     }
   }
 
@@ -56,9 +62,6 @@ final class BatchWorker<O> extends Thread {
           compute(left.subList(half, left.size()));
         }
       }
-      return;
-    } catch (Error e) {
-      parts.forEach(p -> p.item().fail(e));
       return;
     }
     for (int i = 0; i < parts.size(); i++) {

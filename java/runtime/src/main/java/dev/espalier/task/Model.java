@@ -105,7 +105,8 @@ public final class Model implements AutoCloseable {
   /** Loads an opened model, which stays open and may be closed afterwards. */
   public static Model load(ModelSource source, ModelOptions options) {
     Backend backend =
-        Backends.create(options.backend(), options.instructionSet(), options.threads());
+        Backends.create(
+            options.backend(), options.instructionSet(), options.threads(), options.dtype());
     Encoder encoder = null;
     PackedHead head = null;
     try {

@@ -11,13 +11,15 @@ import java.util.Set;
 /**
  * How a model is loaded. Immutable: each {@code with} method gives a changed copy.
  *
- * @param backend {@code auto} (the best that this machine has), {@code cpu} or {@code java}
+ * @param backend {@code auto} (the best that this machine has), {@code cuda} or {@code cuda:N} for
+ *     a certain device, {@code cpu}, or {@code java}
  * @param instructionSet for the cpu backend; empty for the best that this machine has
  * @param threads that compute at any time; 0 for one per processor
  * @param batchTokens the token budget of one forward pass; a longer sequence goes alone
  * @param dtype of the encoder's linear layers and word table: {@link DType#F32}; {@link DType#F16}
  *     or {@link DType#BF16} to round at load what is not stored so, arithmetic staying fp32; {@link
- *     DType#I8} to quantize at load what is not stored so; empty for each as it is stored
+ *     DType#I8} to quantize at load what is not stored so; empty for each as it is stored. On a GPU
+ *     tensors and fp32 weights are fp16 unless this is F32 or BF16
  */
 public record ModelOptions(
     String backend,

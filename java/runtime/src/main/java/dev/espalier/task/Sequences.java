@@ -12,7 +12,8 @@ final class Sequences {
   private Sequences() {}
 
   static PackedBatch pack(List<Encoding> sequences) {
-    PackedBatch.Builder batch = new PackedBatch.Builder();
+    int tokens = sequences.stream().mapToInt(Encoding::size).sum();
+    PackedBatch.Builder batch = new PackedBatch.Builder(tokens, sequences.size());
     sequences.forEach(s -> s.addTo(batch));
     return batch.build();
   }

@@ -108,7 +108,8 @@ public final class TextEmbedder extends Pipeline<String, float[]> {
       model().tokenizer().encodeBatch(prompted, settings().maxLength(), model().threads(), encoded);
       for (int first = 0, next; first < encoded.size(); first = next) {
         next = model().batchEnd(encoded, first);
-        PackedBatch.Builder batch = new PackedBatch.Builder();
+        int tokens = encoded.offsets()[next] - encoded.offsets()[first];
+        PackedBatch.Builder batch = new PackedBatch.Builder(tokens, next - first);
         for (int i = first; i < next; i++) {
           batch.add(encoded.ids(), null, encoded.offsets()[i], encoded.offsets()[i + 1]);
         }

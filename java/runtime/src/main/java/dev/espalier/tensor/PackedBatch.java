@@ -153,12 +153,28 @@ public final class PackedBatch {
 
   /** Collects sequences; not thread-safe. */
   public static final class Builder {
-    private int[] ids = new int[256];
-    private int[] types = new int[256];
-    private int[] offsets = new int[17];
+    private int[] ids;
+    private int[] types;
+    private int[] offsets;
     private HeadMask[] masks;
     private int tokens;
     private int sequences;
+
+    /** Grows as it is filled. */
+    public Builder() {
+      this(256, 16);
+    }
+
+    /**
+     * For a batch of known size, which {@link #build} then does not copy.
+     *
+     * @param tokens of all sequences
+     */
+    public Builder(int tokens, int sequences) {
+      this.ids = new int[tokens];
+      this.types = new int[tokens];
+      this.offsets = new int[sequences + 1];
+    }
 
     /**
      * Appends the sequence {@code ids[from..to)}.
@@ -182,10 +198,10 @@ public final class PackedBatch {
         System.arraycopy(types, from, this.types, tokens, count);
       }
       tokens += count;
-      if (++sequences == offsets.length) {
+      if (sequences + 1 == offsets.length) {
         offsets = Arrays.copyOf(offsets, 2 * offsets.length);
       }
-      offsets[sequences] = tokens;
+      offsets[++sequences] = tokens;
       return this;
     }
 
@@ -212,12 +228,25 @@ public final class PackedBatch {
       return sequences;
     }
 
+    /** The batch; the builder is empty afterwards. */
     public PackedBatch build() {
-      return new PackedBatch(
-          Arrays.copyOf(ids, tokens),
-          Arrays.copyOf(types, tokens),
-          Arrays.copyOf(offsets, sequences + 1),
-          masks == null ? null : Arrays.copyOf(masks, sequences));
+      PackedBatch batch =
+          new PackedBatch(
+              cut(ids, tokens),
+              cut(types, tokens),
+              cut(offsets, sequences + 1),
+              masks == null ? null : Arrays.copyOf(masks, sequences));
+      ids = new int[0];
+      types = new int[0];
+      offsets = new int[1];
+      masks = null;
+      tokens = 0;
+      sequences = 0;
+      return batch;
+    }
+
+    private static int[] cut(int[] values, int length) {
+      return values.length == length ? values : Arrays.copyOf(values, length);
     }
   }
 }

@@ -383,7 +383,11 @@ class BatchRunnerTest {
     echo.hold();
     other.hold();
     try (BatchRunner<String, String> runner = new BatchRunner<>(List.of(echo, other), ONE_PASS)) {
+      // While one model is busy with the first item, the second can only go to the other.
       CompletableFuture<String> first = runner.submit("1");
+      while (echo.passes().size() + other.passes().size() == 0) {
+        Thread.sleep(1);
+      }
       CompletableFuture<String> second = runner.submit("2");
       echo.awaitPasses(1);
       other.awaitPasses(1);

@@ -31,6 +31,14 @@ public final class Compare implements Callable<Integer> {
   @Option(names = "--in", required = true, description = "the texts, one a line")
   Path in;
 
+  @Option(
+      names = "--task",
+      defaultValue = "embed",
+      description =
+          "embed (default), classify, or qa (a line is a question, a tab and a context); the model"
+              + " has the head for it")
+  String taskName;
+
   @Option(names = "--dtype", defaultValue = "fp32", description = "fp32 (default) or int8")
   String dtype;
 
@@ -94,12 +102,20 @@ public final class Compare implements Callable<Integer> {
     check("--rounds", rounds, 1);
     check("--latency-calls", latencyCalls, 1);
     ProcessPeers.check(peers);
+    if (task() != BenchTask.EMBED && !(dtype.equals("fp32") && peers.isEmpty() && !tokenizer)) {
+      throw new InvalidInputException(
+          "--task " + taskName + ": is in fp32 and against ONNX Runtime only");
+    }
     List<String> texts = TextFile.read(in);
     ObjectNode figures = tokenizer ? tokenizers(texts) : pipelines(texts);
     if (json != null) {
       Report.write(figures, json);
     }
     return figures.path("same").asBoolean() ? 0 : 1;
+  }
+
+  BenchTask task() {
+    return BenchTask.of(taskName);
   }
 
   private ObjectNode tokenizers(List<String> texts) {

@@ -1,19 +1,22 @@
 package dev.espalier.bench;
 
+import dev.espalier.model.EmbeddingSettings;
 import dev.espalier.task.Model;
 import dev.espalier.task.ModelOptions;
-import dev.espalier.task.TextEmbedder;
 import dev.espalier.tensor.DType;
 import java.util.List;
+import java.util.function.Function;
 
 /** Espalier through its public API; batches are formed by it, texts are given in arrival order. */
 final class EspalierPeer implements Peer {
   private final Model model;
-  private final TextEmbedder embedder;
+  private final BenchTask task;
+  private final Function<List<String>, float[][]> answers;
 
-  EspalierPeer(String model, int threads, DType dtype) {
+  EspalierPeer(String model, BenchTask task, int threads, DType dtype) {
     this.model = Model.load(model, ModelOptions.DEFAULT.withThreads(threads).withDtype(dtype));
-    this.embedder = new TextEmbedder(this.model);
+    this.task = task;
+    this.answers = task.ours(this.model);
   }
 
   @Override
@@ -25,13 +28,19 @@ final class EspalierPeer implements Peer {
     return model;
   }
 
-  TextEmbedder embedder() {
-    return embedder;
+  /** The longest input and, for vectors, how they are made. */
+  EmbeddingSettings settings() {
+    return task.settings(model);
+  }
+
+  /** Tokens of each text. */
+  int[] lengths(List<String> texts) {
+    return task.lengths(model, texts);
   }
 
   @Override
   public float[][] embed(List<String> texts) {
-    return embedder.embed(texts);
+    return answers.apply(texts);
   }
 
   @Override

@@ -2,9 +2,11 @@ package dev.espalier.bench;
 
 import ai.djl.huggingface.tokenizers.Encoding;
 import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
+import ai.djl.util.PairList;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -14,17 +16,25 @@ import java.util.List;
  */
 final class HuggingFaceTokens implements AutoCloseable {
   private final HuggingFaceTokenizer tokenizer;
+  private final BenchTask task;
 
-  HuggingFaceTokens(Path tokenizerJson, int maxLength) {
+  /**
+   * @param task decides whether a text is one, or a question and its context, which alone is cut
+   */
+  HuggingFaceTokens(Path tokenizerJson, BenchTask task, int maxLength) {
+    this.task = task;
     try {
-      tokenizer =
+      HuggingFaceTokenizer.Builder builder =
           HuggingFaceTokenizer.builder()
               .optTokenizerPath(tokenizerJson)
               .optAddSpecialTokens(true)
               .optPadding(false)
               .optTruncation(true)
-              .optMaxLength(maxLength)
-              .build();
+              .optMaxLength(maxLength);
+      if (task == BenchTask.QA) {
+        builder.optTruncateSecondOnly();
+      }
+      tokenizer = builder.build();
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
@@ -33,6 +43,23 @@ final class HuggingFaceTokens implements AutoCloseable {
   /** The version of the binding and of the Rust library under it. */
   String version() {
     return tokenizer.getVersion();
+  }
+
+  /** One call for all texts, as the task reads them. */
+  Sequence[] sequences(List<String> texts) {
+    if (task != BenchTask.QA) {
+      return Arrays.stream(tokenizer.batchEncode(texts, true, false))
+          .map(Sequence::text)
+          .toArray(Sequence[]::new);
+    }
+    PairList<String, String> pairs = new PairList<>();
+    for (String text : texts) {
+      String[] parts = BenchTask.parts(text);
+      pairs.add(parts[0], parts[1]);
+    }
+    return Arrays.stream(tokenizer.batchEncode(pairs, true, false))
+        .map(Sequence::pair)
+        .toArray(Sequence[]::new);
   }
 
   /** One call for all texts. */

@@ -29,10 +29,15 @@ final class Latency {
   private static final int UNCOUNTED = 5;
 
   private final List<Peer> peers;
+  private final List<String> texts;
   private final Map<String, List<double[]>> blocks = new LinkedHashMap<>();
 
-  Latency(List<Peer> peers) {
+  /**
+   * @param texts short ones, taken in turn
+   */
+  Latency(List<Peer> peers, List<String> texts) {
     this.peers = peers;
+    this.texts = texts;
     peers.forEach(p -> blocks.put(p.name(), new ArrayList<>()));
   }
 
@@ -54,12 +59,12 @@ final class Latency {
     }
   }
 
-  private static double[] block(Peer peer, int calls) {
-    List<String> texts = new ArrayList<>();
+  private double[] block(Peer peer, int calls) {
+    List<String> turns = new ArrayList<>();
     for (int i = -UNCOUNTED; i < calls; i++) {
-      texts.add(TEXTS.get(Math.floorMod(i, TEXTS.size())));
+      turns.add(texts.get(Math.floorMod(i, texts.size())));
     }
-    return Arrays.copyOfRange(peer.singly(texts), UNCOUNTED, texts.size());
+    return Arrays.copyOfRange(peer.singly(turns), UNCOUNTED, turns.size());
   }
 
   /** Milliseconds that {@code percent} of all calls do not exceed. */

@@ -34,6 +34,7 @@ final class MemoryProbe {
       String peer,
       String model,
       PeerFiles files,
+      BenchTask task,
       EmbeddingSettings settings,
       Path texts,
       int threads,
@@ -61,7 +62,8 @@ final class MemoryProbe {
             texts.toString(),
             Integer.toString(threads),
             Boolean.toString(spinning),
-            dtype.name()));
+            dtype.name(),
+            task.label()));
     try {
       ProcessBuilder builder =
           new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT);
@@ -93,16 +95,22 @@ final class MemoryProbe {
             null);
     List<String> texts = TextFile.read(Path.of(args[7]));
     int threads = Integer.parseInt(args[8]);
+    BenchTask task = BenchTask.of(args[11]);
     if (peer.equals("espalier")) {
-      try (EspalierPeer ours = new EspalierPeer(args[1], threads, DType.valueOf(args[10]))) {
+      try (EspalierPeer ours = new EspalierPeer(args[1], task, threads, DType.valueOf(args[10]))) {
         ours.embed(texts);
       }
     } else {
       PeerFiles files = new PeerFiles(Path.of(args[2]), Path.of(args[3]), Optional.empty());
       try (HuggingFaceTokens tokens =
-              new HuggingFaceTokens(files.tokenizerJson(), settings.maxLength());
+              new HuggingFaceTokens(files.tokenizerJson(), task, settings.maxLength());
           OrtEncoder encoder =
-              new OrtEncoder(files, settings, threads, Boolean.parseBoolean(args[9]));
+              new OrtEncoder(
+                  files,
+                  OrtReading.of(task, settings),
+                  settings.maxLength(),
+                  threads,
+                  Boolean.parseBoolean(args[9]));
           OrtPeer ort =
               new OrtPeer(
                   peer,

@@ -24,7 +24,8 @@ record Networks(String ours, DType dtype, String full, PeerFiles files, PeerFile
 
   /**
    * Finds all of them. In int8, ONNX Runtime gets its own int8 model: of a short name the one with
-   * {@code -q} behind it.
+   * {@code -q} behind it, or what its {@code quantize_dynamic} makes of a network that has no ONNX
+   * file of its own.
    *
    * @param dtype fp32 or int8
    * @param ortModel what ONNX Runtime loads instead, if anything
@@ -59,6 +60,9 @@ record Networks(String ours, DType dtype, String full, PeerFiles files, PeerFile
   }
 
   private static PeerFiles quantized(String model, String full, boolean shortName) {
+    if (!PeerFiles.hasOnnx(full)) {
+      return Exported.of(full, true);
+    }
     if (shortName) {
       try {
         return PeerFiles.of(full + QUANTIZED);

@@ -6,7 +6,7 @@ import java.util.List;
 import java.util.Locale;
 
 /**
- * Texts to vectors with Hugging Face's tokenizer and ONNX Runtime, in batches of {@value
+ * Texts to answers with Hugging Face's tokenizer and ONNX Runtime, in batches of {@value
  * OrtEncoder#BATCH}. Encoder and tokenizer are shared with other peers and not closed here.
  */
 final class OrtPeer implements Peer {
@@ -42,15 +42,16 @@ final class OrtPeer implements Peer {
 
   @Override
   public float[][] embed(List<String> texts) {
-    long[][] ids = tokens.encodeBatch(texts);
-    Integer[] places = new Integer[ids.length];
+    Sequence[] sequences = tokens.sequences(texts);
+    Integer[] places = new Integer[sequences.length];
     Arrays.setAll(places, i -> i);
     if (order == Order.SORTED) {
-      Arrays.sort(places, Comparator.comparingInt(i -> ids[i].length));
+      Arrays.sort(places, Comparator.comparingInt(i -> sequences[i].length()));
     }
-    float[][] vectors = new float[ids.length][];
-    for (int from = 0; from < ids.length; from += OrtEncoder.BATCH) {
-      encoder.embed(ids, places, from, Math.min(ids.length, from + OrtEncoder.BATCH), vectors);
+    float[][] vectors = new float[sequences.length][];
+    for (int from = 0; from < sequences.length; from += OrtEncoder.BATCH) {
+      int to = Math.min(sequences.length, from + OrtEncoder.BATCH);
+      encoder.answer(sequences, places, from, to, vectors);
     }
     return vectors;
   }

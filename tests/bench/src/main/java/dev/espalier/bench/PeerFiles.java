@@ -30,12 +30,15 @@ record PeerFiles(Path onnx, Path tokenizerJson, Optional<Path> unpacked) impleme
    * Finds them from what names the model for Espalier as well.
    *
    * @param model a directory with an ONNX file, an ONNX file beside a tokenizer.json, a jar that
-   *     holds both, or a short name
+   *     holds both, or a short name; of another model the ONNX file is made ({@link Exported})
    * @throws ModelNotFoundException if there is no such model
-   * @throws ModelFormatException if it has no ONNX file or no tokenizer.json
+   * @throws ModelFormatException if it has an ONNX file and no tokenizer.json
    */
   static PeerFiles of(String model) {
     Path path = path(model);
+    if (!hasOnnx(path)) {
+      return Exported.of(model, false);
+    }
     if (Files.isDirectory(path)) {
       return new PeerFiles(
           find(path, n -> n.endsWith(".onnx")),
@@ -46,19 +49,36 @@ record PeerFiles(Path onnx, Path tokenizerJson, Optional<Path> unpacked) impleme
     if (name.endsWith(".jar")) {
       return unpack(path);
     }
-    if (name.endsWith(".onnx")) {
-      String stem = name.substring(0, name.length() - ".onnx".length());
-      return new PeerFiles(
-          path,
-          find(
-              path.toAbsolutePath().getParent(),
-              n -> n.equals(stem + "-tokenizer.json") || n.equals("tokenizer.json")),
-          Optional.empty());
+    String stem = name.substring(0, name.length() - ".onnx".length());
+    return new PeerFiles(
+        path,
+        find(
+            path.toAbsolutePath().getParent(),
+            n -> n.equals(stem + "-tokenizer.json") || n.equals("tokenizer.json")),
+        Optional.empty());
+  }
+
+  /** Whether a model is, holds or lies beside its network as ONNX. */
+  static boolean hasOnnx(String model) {
+    return hasOnnx(path(model));
+  }
+
+  private static boolean hasOnnx(Path path) {
+    try {
+      if (Files.isDirectory(path)) {
+        try (Stream<Path> files = Files.walk(path, 2)) {
+          return files.anyMatch(f -> f.getFileName().toString().endsWith(".onnx"));
+        }
+      }
+      if (path.getFileName().toString().endsWith(".jar")) {
+        try (ZipFile zip = new ZipFile(path.toFile())) {
+          return zip.stream().anyMatch(e -> e.getName().endsWith(".onnx"));
+        }
+      }
+      return path.getFileName().toString().endsWith(".onnx");
+    } catch (IOException e) {
+      throw new UncheckedIOException(path + ": " + e.getMessage(), e);
     }
-    throw new ModelFormatException(
-        path
-            + ": ONNX Runtime needs the network as ONNX; give a directory with an .onnx file, an"
-            + " .onnx file, a jar or a short name");
   }
 
   /**

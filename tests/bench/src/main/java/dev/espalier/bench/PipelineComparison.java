@@ -5,8 +5,10 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.espalier.model.EmbeddingSettings;
 import dev.espalier.tensor.DType;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.IntStream;
 
 /** Espalier against ONNX Runtime, from strings to vectors. */
 final class PipelineComparison {
@@ -18,12 +20,14 @@ final class PipelineComparison {
   private final Compare options;
   private final List<String> texts;
   private final Networks networks;
+  private final BenchTask task;
   private final Idle idle = new Idle();
 
   PipelineComparison(Compare options, List<String> texts, Networks networks) {
     this.options = options;
     this.texts = texts;
     this.networks = networks;
+    this.task = options.task();
   }
 
   /**
@@ -33,13 +37,14 @@ final class PipelineComparison {
   ObjectNode run() {
     Optional<float[][]> reference = reference();
     Report.progress("loading " + options.model);
-    try (EspalierPeer ours = new EspalierPeer(networks.ours(), options.threads, networks.dtype())) {
-      EmbeddingSettings settings = ours.embedder().settings();
+    try (EspalierPeer ours =
+        new EspalierPeer(networks.ours(), task, options.threads, networks.dtype())) {
+      EmbeddingSettings settings = ours.settings();
+      int longest = settings.maxLength();
       PeerFiles ort = networks.ort();
-      try (HuggingFaceTokens tokens =
-              new HuggingFaceTokens(ort.tokenizerJson(), settings.maxLength());
-          OrtEncoder spinning = new OrtEncoder(ort, settings, options.threads, true);
-          OrtEncoder sleeping = new OrtEncoder(ort, settings, options.threads, false)) {
+      try (HuggingFaceTokens tokens = new HuggingFaceTokens(ort.tokenizerJson(), task, longest);
+          OrtEncoder spinning = encoder(ort, settings, true);
+          OrtEncoder sleeping = encoder(ort, settings, false)) {
         try (ProcessPeers others =
             ProcessPeers.open(options, networks.files(), settings, texts, sample(), idle)) {
           return run(ours, new Ort(tokens, spinning, sleeping), others, reference);
@@ -48,13 +53,18 @@ final class PipelineComparison {
     }
   }
 
+  private OrtEncoder encoder(PeerFiles files, EmbeddingSettings settings, boolean spinning) {
+    OrtReading reading = OrtReading.of(task, settings);
+    return new OrtEncoder(files, reading, settings.maxLength(), options.threads, spinning);
+  }
+
   /** Our fp32 vectors, where a lower precision is to be judged by them; freed before measuring. */
   private Optional<float[][]> reference() {
     if (networks.dtype() == DType.F32) {
       return Optional.empty();
     }
     Report.progress("the vectors of " + networks.full() + " in fp32");
-    try (EspalierPeer full = new EspalierPeer(networks.full(), options.threads, DType.F32)) {
+    try (EspalierPeer full = new EspalierPeer(networks.full(), task, options.threads, DType.F32)) {
       return Optional.of(full.embed(texts));
     }
   }
@@ -68,7 +78,7 @@ final class PipelineComparison {
 
   private ObjectNode run(
       EspalierPeer ours, Ort ort, ProcessPeers others, Optional<float[][]> reference) {
-    int[] lengths = OurTokens.lengths(ours.model(), texts, ours.embedder().settings().maxLength());
+    int[] lengths = ours.lengths(texts);
     List<Peak> peaks = new ArrayList<>(List.of(Peak.f32(options.threads)));
     if (networks.dtype() == DType.I8) {
       peaks.add(Peak.i8(options.threads));
@@ -99,7 +109,7 @@ final class PipelineComparison {
     OrtPeer shortSleeping = ort.peer("ort, sleeping", false, OrtPeer.Order.ARRIVAL);
     List<Peer> single = new ArrayList<>(List.of(ours, shortSpinning, shortSleeping));
     single.addAll(others.single());
-    Latency latency = new Latency(single);
+    Latency latency = new Latency(single, task == BenchTask.QA ? shortest(lengths) : Latency.TEXTS);
     latency.run(options.latencyCalls, idle, options.seed);
     OrtPeer shortOrt =
         latency.percentile(shortSpinning, 50) <= latency.percentile(shortSleeping, 50)
@@ -149,6 +159,16 @@ final class PipelineComparison {
     return report.json();
   }
 
+  /** Some of the shortest texts, where each is a question with a context. */
+  private List<String> shortest(int[] lengths) {
+    return IntStream.range(0, lengths.length)
+        .boxed()
+        .sorted(Comparator.comparingInt(i -> lengths[i]))
+        .limit(Latency.TEXTS.size())
+        .map(texts::get)
+        .toList();
+  }
+
   private static String waiting(boolean spinning) {
     return spinning ? ", spinning" : ", sleeping";
   }
@@ -159,7 +179,8 @@ final class PipelineComparison {
         peer,
         networks.ours(),
         networks.ort(),
-        ours.embedder().settings(),
+        task,
+        ours.settings(),
         options.in,
         options.threads,
         spinning,

@@ -69,6 +69,7 @@ final class Report {
   /** What every comparison tells about itself. */
   static ObjectNode describe(ObjectNode run, Compare options) {
     return run.put("model", options.model)
+        .put("task", options.task().label())
         .put("file", options.in.getFileName().toString())
         .put("dtype", options.dtype)
         .put("threads", options.threads)

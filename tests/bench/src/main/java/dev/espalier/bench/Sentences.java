@@ -1,5 +1,7 @@
 package dev.espalier.bench;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -50,6 +52,24 @@ final class Sentences {
   private static final String[] LINKS = {"and", "but", "because", "while", "until"};
 
   private Sentences() {}
+
+  /** Questions of a file in SQuAD's format, each with a tab and its context behind it. */
+  static List<String> questions(Path file) throws IOException {
+    List<String> questions = new ArrayList<>();
+    for (JsonNode article : new ObjectMapper().readTree(file.toFile()).path("data")) {
+      for (JsonNode paragraph : article.path("paragraphs")) {
+        String context = oneLine(paragraph.path("context").asText());
+        for (JsonNode entry : paragraph.path("qas")) {
+          questions.add(oneLine(entry.path("question").asText()) + "\t" + context);
+        }
+      }
+    }
+    return questions;
+  }
+
+  private static String oneLine(String text) {
+    return text.replaceAll("\\s+", " ").strip();
+  }
 
   /** The sentences of an SST-2 file: text, tab, label. */
   static List<String> reviews(Path tsv) throws IOException {

@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -17,7 +18,8 @@ import java.util.function.ToIntFunction;
 /**
  * Makes the texts that are measured, the same ones every time: {@code mixed.txt}, 600 English texts
  * of 5 to 250 tokens whose logarithms are evenly spread (many short ones, few long ones), and
- * {@code short.txt}, 600 sentences of 5 to 40.
+ * {@code short.txt}, 600 sentences of 5 to 40, and {@code qa.txt}, 600 questions with their
+ * contexts.
  */
 public final class Texts {
   static final int COUNT = 600;
@@ -70,6 +72,12 @@ public final class Texts {
     }
     write(out.resolve("mixed.txt"), new Texts(1, tokens).mixed(sentences, paragraphs));
     write(out.resolve("short.txt"), new Texts(1, tokens).whole(sentences));
+    Path questions = data.resolve("xquad-en/xquad.en.json");
+    if (Files.exists(questions)) {
+      write(out.resolve("qa.txt"), new Texts(1, tokens).questions(Sentences.questions(questions)));
+    } else {
+      System.err.println("texts: XQuAD is not there; no qa.txt");
+    }
   }
 
   private static ToIntFunction<String> wordPieces(Path vocab) throws IOException {
@@ -115,6 +123,13 @@ public final class Texts {
       }
     }
     return texts;
+  }
+
+  /** Questions with their contexts, drawn from all. */
+  List<String> questions(List<String> all) {
+    List<String> drawn = new ArrayList<>(all);
+    Collections.shuffle(drawn, random);
+    return drawn.subList(0, Math.min(COUNT, drawn.size()));
   }
 
   /**

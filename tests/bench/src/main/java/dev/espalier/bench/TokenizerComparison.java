@@ -87,7 +87,8 @@ final class TokenizerComparison {
               .embedding()
               .map(EmbeddingSettings::maxLength)
               .orElse(source.config().maxPositions());
-      try (HuggingFaceTokens theirs = new HuggingFaceTokens(files.tokenizerJson(), maxLength)) {
+      try (HuggingFaceTokens theirs =
+          new HuggingFaceTokens(files.tokenizerJson(), BenchTask.EMBED, maxLength)) {
         return run(ours, theirs, maxLength);
       }
     }

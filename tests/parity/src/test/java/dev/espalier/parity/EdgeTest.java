@@ -32,7 +32,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 /** Where shapes end and numbers stop: no rows, no heads, NaN. */
 class EdgeTest {
   @ParameterizedTest
-  @MethodSource("dev.espalier.parity.Subject#all")
+  @MethodSource("dev.espalier.parity.Subject#allAndEmulated")
   void aLayerMayHaveLostAllItsHeads(Subject subject) {
     SortedMap<Integer, SortedSet<Integer>> pruned = new TreeMap<>();
     pruned.put(0, new TreeSet<>(List.of(0, 1, 2)));
@@ -53,7 +53,7 @@ class EdgeTest {
   }
 
   @ParameterizedTest
-  @MethodSource("dev.espalier.parity.Subject#all")
+  @MethodSource("dev.espalier.parity.Subject#allAndEmulated")
   void noRowsGiveNoRows(Subject subject) {
     PackedBatch empty = new PackedBatch.Builder().build();
     try (Backend backend = subject.open(2);
@@ -84,7 +84,7 @@ class EdgeTest {
    * right.
    */
   @ParameterizedTest
-  @MethodSource("dev.espalier.parity.Subject#all")
+  @MethodSource("dev.espalier.parity.Subject#allAndEmulated")
   void aNanShowsWhereItMustAndNowhereElse(Subject subject) {
     List<String> violations = new ArrayList<>();
     int rows = 40;

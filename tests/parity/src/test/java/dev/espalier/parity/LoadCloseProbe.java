@@ -36,7 +36,7 @@ final class LoadCloseProbe {
     System.out.println(early + " " + residentKib());
   }
 
-  private static long residentKib() throws IOException {
+  static long residentKib() throws IOException {
     return Files.readAllLines(Path.of("/proc/self/status")).stream()
         .filter(l -> l.startsWith("VmRSS:"))
         .mapToLong(l -> Long.parseLong(l.replaceAll("[^0-9]", "")))

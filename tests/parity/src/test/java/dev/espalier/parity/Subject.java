@@ -5,7 +5,9 @@ import static org.junit.jupiter.api.Assertions.fail;
 import dev.espalier.backend.Backend;
 import dev.espalier.backend.Backends;
 import dev.espalier.backend.CpuBackend;
+import dev.espalier.backend.CudaBackend;
 import dev.espalier.backend.InstructionSet;
+import dev.espalier.tensor.DType;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -16,14 +18,17 @@ import java.util.Set;
 import java.util.stream.Stream;
 
 /**
- * A backend to test: java, or cpu with one instruction set, or cuda. One that is missing skips its
- * tests, aloud; {@code -Despalier.requireBackend=cpu} makes that a failure, for cpu's instruction
- * sets where the processor has them.
+ * A backend to test: java, or cpu with one instruction set, or cuda, or simt: the cuda backend on
+ * the emulator of tests/simt. One that is missing skips its tests, aloud; {@code
+ * -Despalier.requireBackend=cpu} makes that a failure, for cpu's instruction sets where the
+ * processor has them.
  *
  * @param backend its name
  * @param isa for cpu
  */
 record Subject(String backend, Optional<InstructionSet> isa) {
+  private static final Subject SIMT = new Subject("simt", Optional.empty());
+
   private static final String REQUIRED = System.getProperty("espalier.requireBackend", "");
 
   /** Every backend and instruction set there is, here or elsewhere. */
@@ -31,6 +36,26 @@ record Subject(String backend, Optional<InstructionSet> isa) {
     return Stream.concat(
         Stream.of(new Subject("java", Optional.empty())),
         Stream.concat(cpu(), Stream.of(new Subject("cuda", Optional.empty()))));
+  }
+
+  /** Those, and the cuda backend on the emulator. */
+  static Stream<Subject> allAndEmulated() {
+    return Stream.concat(all(), Stream.of(SIMT));
+  }
+
+  /** Thousands of times slower than a card: tests give it fewer cases. */
+  boolean isEmulated() {
+    return this == SIMT;
+  }
+
+  /** The emulator alone. */
+  static Stream<Subject> emulated() {
+    return Stream.of(SIMT);
+  }
+
+  /** How many of {@code usual} rounds of a test it gets. */
+  int rounds(int usual) {
+    return isEmulated() ? Math.max(1, usual / 20) : Shared.rounds(usual);
   }
 
   /** The native CPU backend with each instruction set. */
@@ -47,7 +72,9 @@ record Subject(String backend, Optional<InstructionSet> isa) {
       }
       Shared.skip(this + ": " + missing.get());
     }
-    return Backends.create(backend, isa, threads);
+    return backend.equals("simt")
+        ? Emulator.open(DType.F32)
+        : Backends.create(backend, isa, threads);
   }
 
   private Optional<String> missing() {
@@ -62,7 +89,10 @@ record Subject(String backend, Optional<InstructionSet> isa) {
             : Optional.of(
                 "neither run nor tested here: this machine or build lacks " + isa.get().label());
       }
-      default -> Optional.of("there is no " + backend + " backend in this build");
+      case "simt" -> Emulator.missing();
+      case "cuda" ->
+          Optional.ofNullable(CudaBackend.unavailabilityCause()).map(Throwable::getMessage);
+      default -> throw new IllegalStateException(backend);
     };
   }
 

@@ -1,0 +1,185 @@
+package dev.espalier.cli;
+
+import dev.espalier.InvalidInputException;
+import dev.espalier.compress.prune.Cut;
+import dev.espalier.compress.prune.CutModel;
+import dev.espalier.compress.prune.Flops;
+import dev.espalier.compress.prune.Importance;
+import dev.espalier.compress.prune.Journal;
+import dev.espalier.compress.prune.PruneReport;
+import dev.espalier.compress.prune.PruningData;
+import dev.espalier.compress.prune.Search;
+import dev.espalier.compress.prune.Trial;
+import dev.espalier.model.ModelSource;
+import dev.espalier.model.ModelWriter;
+import dev.espalier.model.Models;
+import dev.espalier.task.Model;
+import dev.espalier.task.ModelOptions;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.BitSet;
+import java.util.Locale;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** A model to a smaller one. */
+@Command(
+    description = PruneCommand.SUMMARY,
+    footer = {
+      "",
+      "Indices are those of the unpruned model, from 0. Whole heads, whole layers and a"
+          + " feed-forward",
+      "width that is the same in all layers give a directory that transformers (up to 4.57) loads"
+          + " and",
+      "computes alike; transformers 5 no longer reads pruned_heads. Anything more is written so"
+          + " that",
+      "other readers refuse it. OUT is complete or absent.",
+      "",
+      "Examples:",
+      "  espalier prune all-minilm-l6-v2 --out ./cut --heads '{\"0\":[1,2],\"3\":[0]}'",
+      "  espalier prune ./my-model --out ./cut --layers-drop 4,5 --ffn-keep 768",
+      "  espalier prune all-minilm-l6-v2 --out ./small --task stsb --data stsb-en-dev.csv --budget"
+          + " flops=0.6"
+    })
+final class PruneCommand implements Callable<Integer> {
+  static final String SUMMARY = "Removes heads, layers and feed-forward columns.";
+
+  private final Console console;
+
+  @Spec private CommandSpec spec;
+  @Mixin private GlobalArgs global;
+
+  @Parameters(
+      index = "0",
+      paramLabel = "M",
+      description = "A directory, an .onnx file, a .jar, or a short name; as with embed.")
+  private String model;
+
+  @Option(
+      names = "--out",
+      required = true,
+      paramLabel = "DIR",
+      description = "The directory to write; it must not exist.")
+  private Path out;
+
+  @Mixin private ExactCut exact;
+  @Mixin private SearchArgs search;
+  @Mixin private BackendArgs backend;
+
+  PruneCommand(Console console) {
+    this.console = console;
+  }
+
+  @Override
+  public Integer call() {
+    if (exact.isGiven() == search.isGiven()) {
+      throw new ParameterException(
+          spec.commandLine(),
+          exact.isGiven()
+              ? "a cut is either named (--heads, --layers-drop, --ffn-keep, --ffn) or searched for"
+                  + " (--data, --budget)"
+              : "say what to remove (--heads, --layers-drop, --ffn-keep, --ffn) or what to reach"
+                  + " (--data, --budget)");
+    }
+    if (search.isGiven()) {
+      search.check();
+    }
+    if (Files.exists(out)) {
+      throw new InvalidInputException(out + ": exists; name a new directory");
+    }
+    try (Progress progress = Progress.start(console, "reading " + model);
+        ModelSource source = Models.open(model)) {
+      if (exact.isGiven()) {
+        write(source, exact.of(source), 128);
+        return ExitCode.OK;
+      }
+      return searched(source, progress);
+    }
+  }
+
+  private void write(ModelSource source, Cut cut, double length) {
+    ModelSource left = CutModel.of(source, cut);
+    ModelWriter.write(left, out);
+    double share = Flops.of(left.config(), length) / Flops.of(source.config(), length);
+    console.complain(
+        String.format(
+            Locale.ROOT,
+            "%s: %.1f %% of the arithmetic left (texts of %.0f tokens), %s",
+            out,
+            100 * share,
+            length,
+            left.config().shapes().isEmpty()
+                ? "readable by transformers up to 4.57"
+                : "readable by Espalier only"));
+  }
+
+  /** This command as a shell reads it. */
+  private String repeat() {
+    StringBuilder line = new StringBuilder("espalier prune");
+    for (String arg : spec.commandLine().getParseResult().originalArgs()) {
+      boolean plain = arg.matches("[A-Za-z0-9_./,:=@%+-]+");
+      line.append(' ').append(plain ? arg : "'" + arg.replace("'", "'\\''") + "'");
+    }
+    return line.toString();
+  }
+
+  private int searched(ModelSource source, Progress progress) {
+    ModelOptions options = backend.options(console);
+    PruningData data;
+    double length;
+    String title;
+    try (Model whole = Model.load(source, options)) {
+      data = search.data(whole);
+      length = data.meanTokens(whole);
+      title = search.title(model, data.objective().name(), whole.backend());
+      // Agreement is measured against vectors of the whole model, which are there by now.
+    }
+    Path journalFile = search.journal(out);
+    Journal journal = Journal.open(journalFile, title);
+    journal.onMeasure(n -> progress.at(0, 0, n, "measurements"));
+    progress.now("searching");
+    Importance importance = search.importance(data);
+    try (Trial trial =
+        new Trial(source, options, data.objective(), journal, search.blocks(), length)) {
+      BitSet removed;
+      try {
+        removed = search.search(importance).search(trial, search.budgets());
+      } catch (Search.BudgetException e) {
+        console.complain(e.getMessage());
+        return ExitCode.NO;
+      }
+      double[] worth = importance.of(trial, new BitSet());
+      String page =
+          PruneReport.html(
+              trial,
+              model,
+              data.objective().name(),
+              worth,
+              removed,
+              trial.curve(worth, removed),
+              repeat());
+      write(source, trial.cut(removed), length);
+      try (OutputFile file = OutputFile.create(search.report(out))) {
+        byte[] bytes = page.getBytes(StandardCharsets.UTF_8);
+        file.write(bytes, 0, bytes.length);
+        file.commit();
+      }
+      console.complain(
+          String.format(
+              Locale.ROOT,
+              "%s: %.2f before, %.2f after; see %s",
+              data.objective().name(),
+              trial.score(new BitSet()),
+              trial.score(removed),
+              search.report(out)));
+    }
+    return ExitCode.OK;
+  }
+}

@@ -1,0 +1,188 @@
+package dev.espalier.compress.prune;
+
+import dev.espalier.model.ModelConfig;
+import dev.espalier.model.ModelSource;
+import dev.espalier.task.Model;
+import dev.espalier.task.ModelOptions;
+import dev.espalier.tensor.HeadMask;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.BitSet;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.SortedMap;
+import java.util.SortedSet;
+import java.util.TreeMap;
+import java.util.TreeSet;
+
+/**
+ * Measures what a model is worth without some of its parts. What was measured once is remembered,
+ * in a {@link Journal} across runs. Not thread-safe.
+ */
+public final class Trial implements AutoCloseable {
+  /** Steps of a curve. */
+  private static final int CURVE_POINTS = 8;
+
+  /** Rounds of a timing. */
+  private static final int ROUNDS = 5;
+
+  private final ModelSource source;
+  private final Model whole;
+  private final ModelOptions options;
+  private final Objective objective;
+  private final Journal journal;
+  private final List<Part> parts;
+  private final double[] flops;
+  private final double allFlops;
+
+  /**
+   * @param source stays open
+   * @param blocks that the columns of each layer are cut into
+   * @param length mean tokens of a text, for counting arithmetic
+   */
+  public Trial(
+      ModelSource source,
+      ModelOptions options,
+      Objective objective,
+      Journal journal,
+      int blocks,
+      double length) {
+    this.source = source;
+    this.options = options;
+    this.objective = objective;
+    this.journal = journal;
+    this.parts = Part.of(source.config(), ColumnScores.ofWeights(source), blocks);
+    this.flops = parts.stream().mapToDouble(p -> p.flops(source.config(), length)).toArray();
+    this.allFlops = Flops.of(source.config(), length);
+    this.whole = Model.load(source, options);
+  }
+
+  public List<Part> parts() {
+    return parts;
+  }
+
+  public ModelSource source() {
+    return source;
+  }
+
+  /** The whole model. */
+  public Model whole() {
+    return whole;
+  }
+
+  /** Floating-point operations of a part. */
+  double flops(int part) {
+    return flops[part];
+  }
+
+  /** Those of the whole model. */
+  double wholeFlops() {
+    return allFlops;
+  }
+
+  /** The share of the arithmetic that stays without these parts. */
+  public double flopsLeft(BitSet removed) {
+    return 1 - removed.stream().mapToDouble(p -> flops[p]).sum() / allFlops;
+  }
+
+  /** The score without these parts. */
+  public double score(BitSet removed) {
+    return journal.get(
+        removed.toString(),
+        () -> {
+          if (removed.stream().allMatch(p -> parts.get(p).isHead())) {
+            return objective.score(whole.withHeadMask(mask(removed)));
+          }
+          try (Model model = model(removed)) {
+            return objective.score(model);
+          }
+        });
+  }
+
+  /** Points that are lost without these parts; negative if it got better. */
+  public double loss(BitSet removed) {
+    return score(new BitSet()) - score(removed);
+  }
+
+  /**
+   * The share of the whole model's time that is left without these parts: the median of rounds in
+   * which both measure the objective in turns. Remembered like a score, for it differs each time.
+   */
+  public double latencyLeft(BitSet removed) {
+    return journal.get(
+        "latency " + removed,
+        () -> {
+          try (Model model = model(removed)) {
+            double[] ratios = new double[ROUNDS];
+            for (int r = 0; r < ROUNDS; r++) {
+              ratios[r] = seconds(model) / seconds(whole);
+            }
+            Arrays.sort(ratios);
+            return ratios[ROUNDS / 2];
+          }
+        });
+  }
+
+  private double seconds(Model model) {
+    long started = System.nanoTime();
+    objective.score(model);
+    return (System.nanoTime() - started) / 1e9;
+  }
+
+  /** The model without these parts, loaded; the caller closes it. */
+  public Model model(BitSet removed) {
+    return Model.load(CutModel.of(source, cut(removed)), options);
+  }
+
+  /**
+   * Scores on the way to {@code removed}, its parts leaving in the order of their worth for their
+   * arithmetic, a few at a time.
+   */
+  public List<PruneReport.Point> curve(double[] worth, BitSet removed) {
+    List<Integer> order = new ArrayList<>(removed.stream().boxed().toList());
+    order.sort(
+        Comparator.comparingDouble((Integer p) -> worth[p] / flops[p]).thenComparing(p -> p));
+    List<PruneReport.Point> points = new ArrayList<>();
+    BitSet gone = new BitSet();
+    for (int step = 0; step <= CURVE_POINTS; step++) {
+      order.subList(0, step * order.size() / CURVE_POINTS).forEach(gone::set);
+      points.add(new PruneReport.Point(flopsLeft(gone), score(gone)));
+    }
+    return points;
+  }
+
+  private HeadMask mask(BitSet removed) {
+    ModelConfig config = source.config();
+    float[] factors = HeadMask.ones(config.layers(), config.heads()).values();
+    removed.stream()
+        .mapToObj(parts::get)
+        .forEach(p -> factors[p.layer() * config.heads() + p.head()] = 0);
+    return HeadMask.of(config.layers(), config.heads(), factors);
+  }
+
+  /** What stays without these parts. */
+  public Cut cut(BitSet removed) {
+    Cut whole = Cut.nothing(source.config());
+    SortedMap<Integer, List<Integer>> heads = new TreeMap<>();
+    Map<Integer, SortedSet<Integer>> columns = new TreeMap<>();
+    removed.stream()
+        .mapToObj(parts::get)
+        .forEach(
+            p -> {
+              if (p.isHead()) {
+                heads.computeIfAbsent(p.layer(), l -> new ArrayList<>()).add(p.head());
+              } else {
+                columns
+                    .computeIfAbsent(p.layer(), l -> new TreeSet<>(whole.layers().get(l).columns()))
+                    .removeAll(p.columns());
+              }
+            });
+    return whole.withoutHeads(heads).withColumns(columns);
+  }
+
+  @Override
+  public void close() {
+    whole.close();
+  }
+}
