@@ -59,6 +59,7 @@ final class ClassifyCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
+    task.requireLength("--max-length", maxLength);
     task.require(pair == null || texts != null && texts.size() == 1, "--pair goes with one --text");
     List<TextPair> listed =
         texts == null ? null : texts.stream().map(t -> new TextPair(t, pair)).toList();

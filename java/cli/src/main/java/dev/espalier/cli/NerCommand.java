@@ -67,6 +67,7 @@ final class NerCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
+    task.requireLength("--max-length", maxLength);
     task.require(!words || texts == null, "--words goes with --in");
     TokenOptions options = TokenOptions.DEFAULT.withAggregation(aggregation());
     TokenOptions cut = maxLength == null ? options : options.withMaxLength(maxLength);

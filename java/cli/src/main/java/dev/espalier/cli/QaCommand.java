@@ -79,6 +79,7 @@ final class QaCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
+    task.requireLength("--max-seq-len", maxSeqLen);
     task.require((question == null) == (context == null), "--question and --context go together");
     task.require(topK >= 1, "--top-k must be at least 1, got " + topK);
     task.require(maxAnswerLen >= 1, "--max-answer-len must be at least 1, got " + maxAnswerLen);

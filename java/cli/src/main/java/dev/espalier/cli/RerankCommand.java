@@ -61,6 +61,7 @@ final class RerankCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
+    task.requireLength("--max-length", maxLength);
     task.require((query == null) == (documents == null), "--query and --document go together");
     ClassifyOptions options = ClassifyOptions.DEFAULT.withRawLogits(raw);
     ClassifyOptions cut = maxLength == null ? options : options.withMaxLength(maxLength);

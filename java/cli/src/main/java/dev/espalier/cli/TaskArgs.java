@@ -220,6 +220,11 @@ final class TaskArgs {
     }
   }
 
+  /** Checks a length in tokens that may be absent. */
+  void requireLength(String option, Integer length) {
+    require(length == null || length >= 2, option + " must be at least 2, got " + length);
+  }
+
   void require(boolean holds, String message) {
     if (!holds) {
       throw new ParameterException(command.commandLine(), message);

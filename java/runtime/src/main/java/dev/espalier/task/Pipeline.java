@@ -2,6 +2,7 @@ package dev.espalier.task;
 
 import dev.espalier.InvalidInputException;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 
 /**
@@ -39,7 +40,7 @@ public abstract class Pipeline<I, R> {
    * @throws IllegalStateException if the model is closed
    */
   public final R answer(I item) {
-    Outcome<R> outcome = outcomes(java.util.Collections.singletonList(item)).get(0);
+    Outcome<R> outcome = outcomes(Collections.singletonList(item)).get(0);
     return outcome.orElseThrow();
   }
 
