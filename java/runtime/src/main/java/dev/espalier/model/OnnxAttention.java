@@ -174,9 +174,9 @@ record OnnxAttention(
   }
 
   /**
-   * The value whose last two dimensions end in {@code last} swapped, as torch's exporter does it for
-   * keys: by way of [-1, length, width] and [-1, width, length]. Null if {@code last} is any other
-   * Reshape.
+   * The value whose last two dimensions end in {@code last} swapped, as torch's exporter does it
+   * for keys: by way of [-1, length, width] and [-1, width, length]. Null if {@code last} is any
+   * other Reshape.
    */
   private static String swapped(OnnxGraph graph, OnnxNode last) {
     OnnxNode transpose = graph.node(last.input(0), "Transpose");
