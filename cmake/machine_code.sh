@@ -49,8 +49,8 @@ done | sort >"$work/code"
   echo '# Machine code of the CUDA kernels'
   echo
   echo 'Written by `cmake/machine_code.sh` from `libespalier_cuda`, which the build checks by it: no kernel spills'
-  echo 'registers, and those on the tensor cores have their instructions. Registers are per thread; shared memory is the static part, in'
-  echo 'bytes; instructions are those of the first architecture.'
+  echo 'registers beyond what the script lists, and those on the tensor cores have their instructions. Registers are per thread, by'
+  echo 'architecture, with what is spilled; shared memory is the static part, in bytes; instructions are those of the first architecture.'
   echo
   echo '| kernel | registers | shared | instructions | HMMA | IMMA | HGMMA | IGMMA |'
   echo '|---|---|---|---|---|---|---|---|'
@@ -68,7 +68,7 @@ done | sort >"$work/code"
 
 faults=$work/faults
 # Local memory that is accepted: a pattern of mangled names, the architecture, bytes. ptxas keeps the large tiles at 128
-# registers, so that two blocks share a multiprocessor, and puts one address away over the epilogue; not in the main loop.
+# registers, so that two blocks share a multiprocessor, and puts one address away.
 cat >"$work/accepted" <<'RULES'
 gemm_mma_kernel.*StoreHalf sm_90 8
 RULES
@@ -88,6 +88,7 @@ done <<'RULES'
 gemm_mma_kernelI6__half 4 HMMA
 gemm_mma_kernelI13__nv_bfloat16 4 HMMA
 gemm_mma_kernelIa 5 IMMA
+attention_half_kernel 4 HMMA
 RULES
 if [ -s "$faults" ]; then
   "$demangle" <"$faults" >&2

@@ -31,9 +31,11 @@ import java.util.Optional;
 import java.util.Set;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** BERT-base uncased from the TensorFlow variables of its Maven artifact, loaded once. */
+@Tag("values")
 class BertBaseTest {
   private static final String NAME = "bert-base-uncased";
 

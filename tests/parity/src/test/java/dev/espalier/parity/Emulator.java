@@ -24,6 +24,9 @@ final class Emulator {
     if (!NativeLibrary.isAvailable()) {
       return Optional.of(NativeLibrary.unavailabilityCause().getMessage());
     }
+    if (System.getProperty("espalier.natives") != null) {
+      return Optional.of("instrumented natives; ctest runs the emulator under sanitizers");
+    }
     return Files.isRegularFile(library())
         ? Optional.empty()
         : Optional.of("the emulator is not built (cmake/build.sh -t makes it): no " + library());

@@ -27,12 +27,14 @@ import java.util.Optional;
 import java.util.stream.Collectors;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipFile;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** all-MiniLM-L6-v2 from its Maven artifact, from text to vector. */
+@Tag("values")
 class MiniLmTest {
   /** Vectors of length 1: what fp32 leaves of float64 results after six layers. */
   private static final double LARGEST_DIFFERENCE = 2e-6;

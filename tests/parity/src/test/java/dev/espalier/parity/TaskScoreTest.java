@@ -9,12 +9,14 @@ import dev.espalier.compress.TaskEvaluation;
 import dev.espalier.task.Model;
 import java.io.IOException;
 import java.nio.file.Path;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /**
  * A task checkpoint reaches the score that it is published with; docs/results/tasks.md has the
  * others.
  */
+@Tag("values")
 class TaskScoreTest {
   /** A tenth of a point. */
   private static final double TOLERANCE = 1e-3;
