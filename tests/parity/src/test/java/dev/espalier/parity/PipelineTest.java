@@ -23,9 +23,11 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** Pipelines against the answers of transformers 4.57's own, on the same checkpoints. */
+@Tag("values")
 class PipelineTest {
   private static final ObjectMapper JSON = new ObjectMapper();
 
