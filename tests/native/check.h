@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <random>
 #include <string>
 
@@ -20,11 +21,14 @@ inline void fail(const char* file, int line, const std::string& what) {
   if (failures <= 50) std::fprintf(stderr, "%s:%d: %s   [%s]\n", file, line, what.c_str(), context.c_str());
 }
 
-// The seed of this run: ESPALIER_SEED if set, else fresh; printed at the start.
+// The seed of this run: the same on every machine, so that a red build can be run again; ESPALIER_SEED sets another,
+// ESPALIER_SEED=random a fresh one. Printed at the start.
 inline uint64_t seed() {
   static const uint64_t value = [] {
     const char* given = std::getenv("ESPALIER_SEED");
-    const uint64_t s = given != nullptr ? std::strtoull(given, nullptr, 10) : std::random_device{}();
+    uint64_t s = 1;
+    if (given != nullptr)
+      s = std::strcmp(given, "random") == 0 ? std::random_device{}() : std::strtoull(given, nullptr, 10);
     std::printf("ESPALIER_SEED=%llu\n", static_cast<unsigned long long>(s));
     return s;
   }();
