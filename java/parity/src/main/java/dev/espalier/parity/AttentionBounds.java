@@ -20,7 +20,10 @@ import dev.espalier.tensor.PackedBatch;
  *       is no longer small. f = 0 gives exactly 0
  * </ul>
  *
- * Weights below 2^-126 may be flushed to 0. To each, half an ulp of the reference's own rounding.
+ * Where tensors are of 16 bits, weights are stored so before they meet v: relative(store) more for
+ * each, and absolutely, being at most 1 of a sum of at least 1, what a store loses where it
+ * underflows. Weights below 2^-126 may be flushed to 0. To each, half an ulp of the reference's own
+ * rounding.
  */
 final class AttentionBounds {
   private static final int SMALLEST_TILE = 8;
@@ -146,7 +149,7 @@ final class AttentionBounds {
     for (int j = 0; j < length; j++) {
       double value = qkv[(first + j) * pitch + column];
       double weighed = p[j] * Math.abs(value);
-      error += weighed == 0 ? 0 : weighed * relative[j];
+      error += weighed == 0 ? 0 : weighed * (relative[j] + r.store() * (1 + relative[j]));
       magnitude += weighed;
       low = Math.min(low, value);
       high = Math.max(high, value);
@@ -155,7 +158,7 @@ final class AttentionBounds {
     double sums = r.gamma(2 * length + 5);
     return Math.min(error * (1 + sums), high - low)
         + sums * (error < largest ? magnitude : largest)
-        + (r.unit() == 0 ? 0 : length * FLUSHED * largest)
+        + (r.unit() == 0 ? 0 : length * (FLUSHED + r.storeLeast()) * largest)
         + (length + 1) * Rounding.TINY;
   }
 }
