@@ -33,7 +33,7 @@
 extern "C" {
 #endif
 
-#define ESP_ABI_VERSION 6
+#define ESP_ABI_VERSION 7
 
 typedef int32_t esp_status;
 enum {
@@ -187,6 +187,15 @@ ESP_API esp_status esp_read_matrix(esp_backend* lane, const void* x, int64_t x_p
 // An empty linear layer with weight [n,k] and bias [n], both zeros at first. n, k >= 0: where all heads of a layer are
 // gone, k is 0 and every row of y is the bias.
 ESP_API esp_status esp_weight_create(esp_backend* backend, int32_t n, int32_t k, int32_t dtype, esp_weight** out);
+
+// The same for a weight some of whose blocks are zeros, which are neither stored nor multiplied. Blocks are squares of
+// `block` rows and columns, a multiple of 8, those at the end smaller; block (i, j) may hold other values than zeros
+// only where kept[i,j] is not 0.   kept [ceil(n / block), ceil(k / block)]
+// Rows are set whole, with zeros (codes 0, without zero points) in what is not kept. Results have the bits of the dense
+// weight's, but where x is not finite: what is not kept does not meet it. The input block of an int8 weight must divide
+// `block`. A backend may keep the weight dense.
+ESP_API esp_status esp_weight_create_blocks(esp_backend* backend, int32_t n, int32_t k, int32_t dtype, int32_t block,
+                                            const uint8_t* kept, esp_weight** out);
 ESP_API void esp_weight_destroy(esp_weight* weight);
 
 // Packs rows first .. first+count-1 of a weight that is not int8 from values [count,k], contiguous. For ESP_F16 and
@@ -243,7 +252,7 @@ ESP_API esp_status esp_quantize(esp_backend* backend, const void* x, int64_t x_p
                                 int32_t input_block, int8_t* codes, float* scales);
 
 // acc[t,n] of an int8 weight for given activation codes. For diagnosis: same arithmetic as esp_linear.
-// codes [rows,K] from -127 to 127, acc [rows,N], both contiguous
+// codes [rows,K] from -127 to 127, acc [rows,N], both contiguous   ESP_UNSUPPORTED for a weight of blocks
 ESP_API esp_status esp_linear_accumulators(esp_backend* backend, const int8_t* codes, int64_t rows,
                                            const esp_weight* weight, int32_t* acc);
 

@@ -126,6 +126,13 @@ esp_status esp_weight_create(esp_backend* backend, int32_t n, int32_t k, int32_t
   return backend->table->weight_create(backend, n, k, dtype, out);
 }
 
+esp_status esp_weight_create_blocks(esp_backend* backend, int32_t n, int32_t k, int32_t dtype, int32_t block,
+                                    const uint8_t* kept, esp_weight** out) {
+  const espalier::Table& table = *backend->table;
+  return table.weight_create_blocks == nullptr ? table.weight_create(backend, n, k, dtype, out)
+                                               : table.weight_create_blocks(backend, n, k, dtype, block, kept, out);
+}
+
 void esp_weight_destroy(esp_weight* weight) {
   if (weight != nullptr) weight->table->weight_destroy(weight);
 }

@@ -31,6 +31,13 @@ void require_finite(int64_t row, int64_t rows) {
 
 void run_linear(Call& call, const Kernels& kernels, const float* x, int64_t x_pitch, int64_t rows,
                 const CpuWeight& weight, float* y, int64_t y_pitch) {
+  if (weight.in_blocks()) {
+    if (weight.dtype != ESP_I8) {
+      return kernels.linear_blocks(call, x, x_pitch, rows, weight.weight, weight.chunks, y, y_pitch);
+    }
+    return require_finite(kernels.int8.linear_blocks(call, x, x_pitch, rows, weight.int8, weight.chunks, y, y_pitch),
+                          rows);
+  }
   if (weight.dtype != ESP_I8) return kernels.linear(call, x, x_pitch, rows, weight.weight, y, y_pitch);
   require_finite(kernels.int8.linear(call, x, x_pitch, rows, weight.int8, y, y_pitch), rows);
 }
@@ -59,9 +66,23 @@ Int8Weight panels_of(const Int8Weight& w, int32_t panel, int64_t panel_bytes, in
   return part;
 }
 
+// The same of a weight of blocks, whose packed elements stay where they are: chunks are counted from the first.
+void run_block_columns(Call& call, const Kernels& kernels, const float* x, int64_t x_pitch, int64_t rows,
+                       const CpuWeight& w, int32_t from, int32_t to, float* y, int64_t y_pitch) {
+  const Chunks chunks{w.chunks.begin + from, w.chunks.chunk};
+  if (w.dtype != ESP_I8) {
+    Weight part = panels_of(w.weight, from, to);
+    part.packed = w.weight.packed;
+    kernels.linear_blocks(call, x, x_pitch, rows, part, chunks, y, y_pitch);
+  } else {
+    Int8Weight part = panels_of(w.int8, kernels.panel, 0, from, to);
+    require_finite(kernels.int8.linear_blocks(call, x, x_pitch, rows, part, chunks, y, y_pitch), rows);
+  }
+}
+
 int64_t columns(const CpuWeight& weight) { return weight.dtype == ESP_I8 ? weight.int8.n : weight.weight.n; }
 
-// Two weights of different dtypes: op by op, some rows at a time.
+// Two weights of different dtypes, or one of blocks: op by op, some rows at a time.
 void mixed_feed_forward(Call& call, const Kernels& kernels, const float* x, int64_t x_pitch, int64_t rows,
                         const CpuWeight& in, int32_t activation, const CpuWeight& out, float* y, int64_t y_pitch) {
   constexpr int64_t kRows = 256;
@@ -169,7 +190,9 @@ esp_status linear_columns(esp_backend* backend, const void* x, int64_t x_pitch, 
     const int32_t to = (first + count + panel - 1) / panel;
     float* part = floats(y) + int64_t{from} * panel;
     Call call(*b.pool);
-    if (w.dtype != ESP_I8) {
+    if (w.in_blocks()) {
+      run_block_columns(call, b.kernels, floats(x), x_pitch, rows, w, from, to, part, y_pitch);
+    } else if (w.dtype != ESP_I8) {
       b.kernels.linear(call, floats(x), x_pitch, rows, panels_of(w.weight, from, to), part, y_pitch);
     } else {
       require_finite(b.kernels.int8.linear(call, floats(x), x_pitch, rows,
@@ -194,6 +217,7 @@ esp_status linear_accumulators(esp_backend* backend, const int8_t* codes, int64_
                                int32_t* acc) {
   return guard([&] {
     require_int8(cpu(weight), "only int8 products have accumulators");
+    if (cpu(weight).in_blocks()) throw Error(ESP_UNSUPPORTED, "the accumulators of a weight of blocks are not shown");
     const CpuBackend& b = cpu(backend);
     Call call(*b.pool);
     b.kernels.int8.accumulators(call, codes, rows, cpu(weight).int8, acc);
@@ -219,7 +243,7 @@ esp_status feed_forward(esp_backend* backend, const void* x, int64_t x_pitch, in
     const CpuWeight& out = cpu(w_out);
     if (columns(in) == 0) {
       run_linear(call, kernels, floats(x), x_pitch, rows, out, floats(y), y_pitch);
-    } else if (in.dtype != out.dtype) {
+    } else if (in.dtype != out.dtype || in.in_blocks() || out.in_blocks()) {
       mixed_feed_forward(call, kernels, floats(x), x_pitch, rows, in, activation, out, floats(y), y_pitch);
     } else if (in.dtype != ESP_I8) {
       kernels.feed_forward(call, floats(x), x_pitch, rows, in.weight, activation, out.weight, floats(y), y_pitch);
@@ -304,7 +328,8 @@ const Table kTable = {kTableVersion,
                       attention,
                       attention_probabilities,
                       pool,
-                      linear_columns};
+                      linear_columns,
+                      cpu_weight_create_blocks};
 
 }  // namespace
 

@@ -24,6 +24,10 @@ struct CpuWeight : esp_weight {
   int32_t dtype = ESP_F32;
   Weight weight{};    // of all other types
   Int8Weight int8{};  // of ESP_I8
+  // Of a weight of blocks, else empty: what `chunks` points to.
+  std::vector<int32_t> chunk_begin, chunk_list;
+  Chunks chunks{};
+  bool in_blocks() const { return chunks.begin != nullptr; }
 };
 
 struct CpuHeads : esp_heads {
@@ -33,6 +37,8 @@ struct CpuHeads : esp_heads {
 
 // The entries of the table for weights: cpu_weight.cpp.
 esp_status cpu_weight_create(esp_backend* backend, int32_t n, int32_t k, int32_t dtype, esp_weight** out);
+esp_status cpu_weight_create_blocks(esp_backend* backend, int32_t n, int32_t k, int32_t dtype, int32_t block,
+                                    const uint8_t* kept, esp_weight** out);
 void cpu_weight_destroy(esp_weight* weight);
 esp_status cpu_weight_set_rows(esp_weight* weight, int32_t first, int32_t count, const float* values);
 esp_status cpu_weight_set_codes(esp_weight* weight, int32_t first, int32_t count, const int8_t* codes,

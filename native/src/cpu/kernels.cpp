@@ -10,7 +10,7 @@ namespace ESP_ISA_NS {
 const Kernels& kernels() {
   static constexpr Kernels table = {kPanel,     fma_chains,   pack_weight,   embed_layernorm, linear,
                                     activation, feed_forward, add_layernorm, attention,       attention_probabilities,
-                                    pool,       activate,     kInt8Kernels};
+                                    pool,       activate,     pack_blocks,   linear_blocks,   kInt8Kernels};
   return table;
 }
 

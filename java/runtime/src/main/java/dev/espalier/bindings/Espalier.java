@@ -164,6 +164,15 @@ public final class Espalier {
       int dtype,
       @Cast("esp_weight**") long[] out);
 
+  public static native int esp_weight_create_blocks(
+      @Cast("esp_backend*") long backend,
+      int n,
+      int k,
+      int dtype,
+      int block,
+      @Cast("const uint8_t*") long kept,
+      @Cast("esp_weight**") long[] out);
+
   public static native void esp_weight_destroy(@Cast("esp_weight*") long weight);
 
   public static native int esp_weight_set_rows(
