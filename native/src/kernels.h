@@ -51,6 +51,27 @@ struct Heads {
   const Head* heads;
 };
 
+// The attention of a constant head over sequences of `length` tokens: p [length, length].
+struct ConstantAttention {
+  int32_t length;
+  const float* p;
+};
+
+// A head that is not a full one: kind and parameter as in esp_heads_set_kind; a constant one has `constants`, by
+// ascending length.
+struct KindHead {
+  Head head;
+  int32_t kind, parameter;
+  int32_t constant_count;
+  const ConstantAttention* constants;
+};
+
+struct KindHeads {
+  int32_t count;
+  int32_t largest_qk, largest_v;
+  const KindHead* heads;
+};
+
 // What each sequence multiplies each head's context by: [sequences, heads] with a pitch; without factors, 1.
 struct HeadMask {
   const float* factors;
@@ -109,6 +130,11 @@ struct Kernels {
   void (*pool)(Call&, int32_t pooling, int32_t normalize, const float* x, int64_t x_pitch, int64_t columns,
                int64_t sequences, const int32_t* offsets, float* y, int64_t y_pitch);
   void (*activate)(int32_t activation, const float* x, int64_t count, float* y);  // on the calling thread
+  void (*attention_kinds)(Call&, const float* qkv, int64_t qkv_pitch, int64_t sequences, const int32_t* offsets,
+                          const uint8_t* key_mask, const KindHeads&, const HeadMask&, float* context,
+                          int64_t context_pitch);
+  void (*kind_probabilities)(Call&, const float* qkv, int64_t qkv_pitch, int64_t length, const uint8_t* key_mask,
+                             const KindHead&, float* p);
   void (*pack_blocks)(const Weight&, const Chunks&, int32_t first, int32_t count, const float* values);
   void (*linear_blocks)(Call&, const float* x, int64_t x_pitch, int64_t rows, const Weight&, const Chunks&, float* y,
                         int64_t y_pitch);

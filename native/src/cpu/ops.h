@@ -27,6 +27,11 @@ void attention(Call& call, const float* qkv, int64_t qkv_pitch, int64_t sequence
                int64_t context_pitch);
 void attention_probabilities(Call& call, const float* qkv, int64_t qkv_pitch, int64_t length, const uint8_t* key_mask,
                              const Heads& heads, float* p);
+void attention_kinds(Call& call, const float* qkv, int64_t qkv_pitch, int64_t sequences, const int32_t* offsets,
+                     const uint8_t* key_mask, const KindHeads& heads, const HeadMask& head_mask, float* context,
+                     int64_t context_pitch);
+void kind_probabilities(Call& call, const float* qkv, int64_t qkv_pitch, int64_t length, const uint8_t* key_mask,
+                        const KindHead& head, float* p);
 void pool(Call& call, int32_t pooling, int32_t normalize, const float* x, int64_t x_pitch, int64_t columns,
           int64_t sequences, const int32_t* offsets, float* y, int64_t y_pitch);
 
