@@ -16,7 +16,7 @@ namespace {
 
 const CpuBackend& cpu(const esp_backend* backend) { return *static_cast<const CpuBackend*>(backend); }
 const CpuWeight& cpu(const esp_weight* weight) { return *static_cast<const CpuWeight*>(weight); }
-const Heads& cpu(const esp_heads* heads) { return static_cast<const CpuHeads*>(heads)->heads; }
+const CpuHeads& cpu(const esp_heads* heads) { return *static_cast<const CpuHeads*>(heads); }
 
 const float* floats(const void* x) { return static_cast<const float*>(x); }
 float* floats(void* x) { return static_cast<float*>(x); }
@@ -134,30 +134,6 @@ esp_status read_matrix(esp_backend*, const void* x, int64_t x_pitch, int64_t row
   return ESP_OK;
 }
 
-esp_status heads_create(esp_backend* backend, int32_t count, const int32_t* index, const int32_t* qk_width,
-                        const int32_t* v_width, const float* scale, esp_heads** out) {
-  return guard([&] {
-    auto heads = std::make_unique<CpuHeads>();
-    heads->table = backend->table;
-    int32_t qk_total = 0;
-    for (int32_t h = 0; h < count; ++h) qk_total += qk_width[h];
-    int32_t qk = 0;
-    int32_t v = 0;
-    for (int32_t h = 0; h < count; ++h) {
-      heads->list.push_back({index[h], qk, qk_total + qk, 2 * qk_total + v, v, qk_width[h], v_width[h], scale[h]});
-      qk += qk_width[h];
-      v += v_width[h];
-      heads->heads.largest_qk = std::max(heads->heads.largest_qk, qk_width[h]);
-      heads->heads.largest_v = std::max(heads->heads.largest_v, v_width[h]);
-    }
-    heads->heads.count = count;
-    heads->heads.heads = heads->list.data();
-    *out = heads.release();
-  });
-}
-
-void heads_destroy(esp_heads* heads) { delete static_cast<CpuHeads*>(heads); }
-
 esp_status embed_layernorm(esp_backend* backend, const int32_t* ids, const int32_t* types, const int32_t* positions,
                            int64_t rows, int64_t columns, const void* word, int32_t word_dtype,
                            const float* word_scales, int32_t word_zero_point, const float* type, const float* position,
@@ -272,8 +248,11 @@ esp_status attention(esp_backend* backend, const void* qkv, int64_t qkv_pitch, i
   return guard([&] {
     const CpuBackend& b = cpu(backend);
     Call call(*b.pool);
-    b.kernels.attention(call, floats(qkv), qkv_pitch, sequences, offsets, key_mask, cpu(heads),
-                        HeadMask{head_mask, head_mask_pitch}, floats(context), context_pitch);
+    const HeadMask mask{head_mask, head_mask_pitch};
+    b.kernels.attention(call, floats(qkv), qkv_pitch, sequences, offsets, key_mask, cpu(heads).heads, mask,
+                        floats(context), context_pitch);
+    b.kernels.attention_kinds(call, floats(qkv), qkv_pitch, sequences, offsets, key_mask, cpu(heads).kinds, mask,
+                              floats(context), context_pitch);
   });
 }
 
@@ -282,7 +261,20 @@ esp_status attention_probabilities(esp_backend* backend, const void* qkv, int64_
   return guard([&] {
     const CpuBackend& b = cpu(backend);
     Call call(*b.pool);
-    b.kernels.attention_probabilities(call, floats(qkv), qkv_pitch, length, key_mask, cpu(heads), p);
+    const CpuHeads& all = cpu(heads);
+    if (all.kinds.count == 0) {
+      b.kernels.attention_probabilities(call, floats(qkv), qkv_pitch, length, key_mask, all.heads, p);
+      return;
+    }
+    for (const KindHead& head : all.list) {
+      if (head.kind == ESP_HEAD_FULL) {
+        const Heads one{1, head.head.qk_width, head.head.v_width, &head.head};
+        b.kernels.attention_probabilities(call, floats(qkv), qkv_pitch, length, key_mask, one, p);
+      } else {
+        b.kernels.kind_probabilities(call, floats(qkv), qkv_pitch, length, key_mask, head, p);
+      }
+      p += length * length;
+    }
   });
 }
 
@@ -317,8 +309,8 @@ const Table kTable = {kTableVersion,
                       cpu_weight_set_input_block,
                       cpu_weight_set_bias,
                       cpu_weight_bytes,
-                      heads_create,
-                      heads_destroy,
+                      cpu_heads_create,
+                      cpu_heads_destroy,
                       embed_layernorm,
                       linear,
                       quantize,
@@ -330,7 +322,9 @@ const Table kTable = {kTableVersion,
                       attention_probabilities,
                       pool,
                       linear_columns,
-                      cpu_weight_create_blocks};
+                      cpu_weight_create_blocks,
+                      cpu_heads_set_kind,
+                      cpu_heads_set_attention};
 
 }  // namespace
 
