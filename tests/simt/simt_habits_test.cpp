@@ -7,7 +7,7 @@ namespace {
 
 using namespace espalier;
 
-constexpr int kMultiprocessors = 4;
+constexpr gpu::Card kCard = {4, 80};
 
 struct Habits {
   double conflicts;  // wavefronts beyond the fewest possible, as a share of them
@@ -55,14 +55,14 @@ int run_tests() {
   simt::options().count = true;
   const Buffers b;
   const float* v = b.vector.get();
-  Habits h = habits("gemm_half", gpu::gemm_half(ESP_F16, operands(b), v, gpu::kNoActivation, b.y.get(), kN,
-                                                kMultiprocessors, nullptr));
+  Habits h =
+      habits("gemm_half", gpu::gemm_half(ESP_F16, operands(b), v, gpu::kNoActivation, {b.y.get(), kN}, kCard, nullptr));
   CHECK(h.conflicts == 0.0);
   h = habits("gemm_int8_accumulators",
-             gpu::gemm_int8_accumulators(operands(b), nullptr, nullptr, reinterpret_cast<int32_t*>(b.y.get()),
-                                         kMultiprocessors, nullptr));
+             gpu::gemm_int8_accumulators(operands(b), nullptr, nullptr, reinterpret_cast<int32_t*>(b.y.get()), kCard,
+                                         nullptr));
   CHECK(h.conflicts == 0.0);
-  h = habits("gemm_f32", gpu::gemm_f32(operands(b), v, gpu::kNoActivation, b.y.get(), kN, kMultiprocessors, nullptr));
+  h = habits("gemm_f32", gpu::gemm_f32(operands(b), v, gpu::kNoActivation, {b.y.get(), kN}, kCard, nullptr));
   h = habits("add_layernorm", gpu::add_layernorm(ESP_F32, b.x.get(), kK, b.x.get(), kK, kRows, kK, v, v, 1e-12f,
                                                  b.y.get(), kK, nullptr));
   CHECK(h.waste == 0.0);

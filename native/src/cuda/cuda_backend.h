@@ -57,7 +57,7 @@ struct CudaBackend : esp_backend {
 
   const int32_t device;
   const int32_t dtype;
-  int32_t multiprocessors = 0;
+  Card card{};
   cudaStream_t stream = nullptr;
   DeviceMemory codes;         // of the activations of an int8 product, with their scales and sums
   DeviceMemory intermediate;  // of feed_forward

@@ -66,11 +66,11 @@ void run_linear(CudaBackend& b, const void* x, int64_t x_pitch, int64_t rows, co
   const float* bias = w.bias.as<float>();
   Operands o = {x, x_pitch, rows, w.rows.as<void>(), w.pitch, w.n, w.k};
   if (w.dtype == ESP_F32) {
-    check(gpu::gemm_f32(o, bias, activation, static_cast<float*>(y), y_pitch, b.multiprocessors, b.stream), "gemm_f32");
+    check(gpu::gemm_f32(o, bias, activation, {y, y_pitch}, b.card, b.stream), "gemm_f32");
     return;
   }
   if (w.dtype != ESP_I8) {
-    check(gpu::gemm_half(w.dtype, o, bias, activation, y, y_pitch, b.multiprocessors, b.stream), "gemm_half");
+    check(gpu::gemm_half(w.dtype, o, bias, activation, {y, y_pitch}, b.card, b.stream), "gemm_half");
     return;
   }
   const int64_t codes_bytes = rows * w.pitch;
@@ -79,13 +79,13 @@ void run_linear(CudaBackend& b, const void* x, int64_t x_pitch, int64_t rows, co
   float* scales = reinterpret_cast<float*>(codes + codes_bytes);
   const int32_t* zero_points = w.zero_points.as<int32_t>();
   int32_t* sums = zero_points == nullptr ? nullptr : reinterpret_cast<int32_t*>(scales + rows);
-  check(gpu::quantize(b.dtype, x, x_pitch, rows, w.k, w.input_block, codes, w.pitch, scales, sums, b.fault(part),
+  check(gpu::quantize(b.dtype, x, x_pitch, rows, w.k, w.input_block, {codes, w.pitch, scales, sums}, b.fault(part),
                       b.stream),
         "quantize");
   o.x = codes;
   o.x_pitch = w.pitch;
-  check(gpu::gemm_int8(b.dtype, o, {scales, sums, w.scales.as<float>(), zero_points, bias}, activation, y, y_pitch,
-                       b.multiprocessors, b.stream),
+  check(gpu::gemm_int8(b.dtype, o, {scales, sums, w.scales.as<float>(), zero_points, bias}, activation, {y, y_pitch},
+                       b.card, b.stream),
         "gemm_int8");
 }
 
@@ -111,9 +111,9 @@ esp_status quantize(esp_backend* backend, const void* x, int64_t x_pitch, int64_
                     int32_t input_block, int8_t* codes, float* scales) {
   CudaBackend& b = cuda(backend);
   return on_device(b, [&] {
-    check(gpu::quantize(b.dtype, x, x_pitch, rows, columns, input_block, codes, columns, scales, nullptr, b.fault(0),
-                        b.stream),
-          "quantize");
+    check(
+        gpu::quantize(b.dtype, x, x_pitch, rows, columns, input_block, {codes, columns, scales}, b.fault(0), b.stream),
+        "quantize");
   });
 }
 
@@ -132,8 +132,7 @@ esp_status linear_accumulators(esp_backend* backend, const int8_t* codes, int64_
     int32_t* sums = reinterpret_cast<int32_t*>(b.codes.as<int8_t>() + bytes);
     check(gpu::copy_codes(codes, rows, w.k, b.codes.as<int8_t>(), w.pitch, sums, b.stream), "copy_codes");
     const Operands o = {b.codes.as<void>(), w.pitch, rows, w.rows.as<void>(), w.pitch, w.n, w.k};
-    check(gpu::gemm_int8_accumulators(o, sums, w.zero_points.as<int32_t>(), acc, b.multiprocessors, b.stream),
-          "gemm_int8");
+    check(gpu::gemm_int8_accumulators(o, sums, w.zero_points.as<int32_t>(), acc, b.card, b.stream), "gemm_int8");
   });
 }
 
