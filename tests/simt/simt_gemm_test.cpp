@@ -1,6 +1,8 @@
 // Every instance of the products on the tensor cores, mma.sync and wgmma, large tiles and small, on shapes that fill no
 // tile: integers equal to the last bit to sums in plain C++, halves equal between all tiles of an instruction and near
 // the sums in double, and each row's largest value noted.
+#include <cuda_fp16.h>
+
 #include <cmath>
 #include <cstring>
 
