@@ -78,6 +78,7 @@ public final class Espalier {
   public static final int ESP_HEAD_FIRST = 5;
   public static final int ESP_HEAD_WINDOW = 6;
   public static final int ESP_HEAD_TOP_K = 7;
+  public static final int ESP_HEAD_KINDS = 8;
 
   // what esp_cuda_device tells
   public static final int ESP_CUDA_MAJOR = 0;
