@@ -15,6 +15,8 @@ import dev.espalier.parity.ParityWeights.PairedInt8;
 import dev.espalier.parity.ParityWeights.PairedLinear;
 import dev.espalier.parity.ParityWeights.PairedNorm;
 import dev.espalier.parity.ParityWeights.PairedTables;
+import dev.espalier.tensor.BlockMask;
+import dev.espalier.tensor.ConstantAttention;
 import dev.espalier.tensor.DType;
 import dev.espalier.tensor.Embeddings;
 import dev.espalier.tensor.Halves;
@@ -77,6 +79,11 @@ public final class ParityBackend implements Backend {
     return new ParityBackend(tested, checks, inputBlock);
   }
 
+  /** Whether the backend under test has every kind of head; on a GPU there are full ones only. */
+  boolean hasAllKinds() {
+    return !tested.name().equals("cuda");
+  }
+
   /** Names what is computed from now on, for the messages. */
   public void where(String place) {
     this.where = place;
@@ -100,10 +107,8 @@ public final class ParityBackend implements Backend {
   @Override
   public Linear linear(int outputs, int inputs, RowSource weight, float[] bias) {
     float[] values = new float[Math.multiplyExact(outputs, inputs)];
-    DType elements = tested.elements();
-    weight.roundedTo(elements, "weight", inputs).read(0, outputs, values);
-    DType kept = Halves.isHalf(elements) ? DType.F32 : weight.dtype();
-    RowSource rows = RowSource.withDtype(RowSource.of(values, inputs), kept);
+    weight.roundedTo(tested.elements(), "weight", inputs).read(0, outputs, values);
+    RowSource rows = RowSource.withDtype(RowSource.of(values, inputs), kept(weight));
     return new PairedLinear(
         reference.linear(outputs, inputs, rows, bias),
         tested.linear(outputs, inputs, rows, bias),
@@ -113,6 +118,11 @@ public final class ParityBackend implements Backend {
             ? Optional.of(
                 tested.int8Linear(outputs, inputs, quantized(values, inputs, quantizing), bias))
             : Optional.empty());
+  }
+
+  /** What a weight is packed as: where it was rounded to the backend's elements, as fp32. */
+  private DType kept(RowSource weight) {
+    return Halves.isHalf(tested.elements()) ? DType.F32 : weight.dtype();
   }
 
   private static CodeSource quantized(float[] values, int columns, int inputBlock) {
@@ -133,6 +143,26 @@ public final class ParityBackend implements Backend {
     return new PairedInt8(
         reference.int8Linear(outputs, inputs, weight, bias),
         tested.int8Linear(outputs, inputs, weight, bias));
+  }
+
+  @Override
+  public Linear blockLinear(BlockMask blocks, RowSource weight, float[] bias) {
+    RowSource given = weight.roundedTo(tested.elements(), "weight", blocks.columns());
+    float[] values = read(given, blocks.rows(), blocks.columns());
+    RowSource rows = RowSource.withDtype(RowSource.of(values, blocks.columns()), kept(weight));
+    return new PairedLinear(
+        reference.blockLinear(blocks, rows, bias),
+        tested.blockLinear(blocks, rows, bias),
+        values,
+        bias.clone(),
+        Optional.empty());
+  }
+
+  @Override
+  public Linear blockInt8Linear(BlockMask blocks, CodeSource weight, float[] bias) {
+    return new PairedInt8(
+        reference.blockInt8Linear(blocks, weight, bias),
+        tested.blockInt8Linear(blocks, weight, bias));
   }
 
   @Override
@@ -204,8 +234,9 @@ public final class ParityBackend implements Backend {
   }
 
   @Override
-  public Heads heads(HeadLayout layout) {
-    return new PairedHeads(reference.heads(layout), tested.heads(layout));
+  public Heads heads(HeadLayout layout, ConstantAttention constants) {
+    return new PairedHeads(
+        reference.heads(layout, constants), tested.heads(layout, constants), constants);
   }
 
   @Override
@@ -356,8 +387,7 @@ public final class ParityBackend implements Backend {
             + (batch.isMasked() ? " sequences with head masks" : " sequences"),
         expected,
         actual,
-        AttentionBounds.context(
-            rounding(OpKind.ATTENTION), in, batch, h.layout(), layer, expected));
+        AttentionBounds.context(rounding(OpKind.ATTENTION), in, batch, h, layer, expected));
   }
 
   @Override
@@ -374,7 +404,7 @@ public final class ParityBackend implements Backend {
         expected,
         actual,
         AttentionBounds.probabilities(
-            rounding(OpKind.ATTENTION_PROBABILITIES), in, batch, b, h.layout(), expected));
+            rounding(OpKind.ATTENTION_PROBABILITIES), in, batch, b, h, expected));
     return expected;
   }
 
