@@ -65,8 +65,17 @@ final class SearchArgs {
   @Option(
       names = "--seed",
       paramLabel = "N",
-      description = "Of the random method and of the sample (default: 0).")
+      description =
+          "Of what a method draws: the order of random, the directions of fisher (default: 0).")
   private long seed;
+
+  @Option(
+      names = "--sample-seed",
+      paramLabel = "N",
+      description =
+          "Of the draw of the sample, so that searches with other seeds see the same items"
+              + " (default: 0).")
+  private long sampleSeed;
 
   @Option(
       names = "--sample",
@@ -124,7 +133,7 @@ final class SearchArgs {
 
   PruningData data(Model whole) {
     return PruningData.of(
-        task == null ? PruningData.taskOf(whole) : task, data, sample, seed, whole);
+        task == null ? PruningData.taskOf(whole) : task, data, sample, sampleSeed, whole);
   }
 
   Importance importance(PruningData measured) {
@@ -160,7 +169,7 @@ final class SearchArgs {
         model,
         data.toAbsolutePath().normalize().toString(),
         objective,
-        "seed " + seed,
+        "sample seed " + sampleSeed,
         "blocks " + blocks,
         backend);
   }
