@@ -4,6 +4,7 @@ import dev.espalier.compress.prune.AStarSearch;
 import dev.espalier.compress.prune.Ablation;
 import dev.espalier.compress.prune.Budget;
 import dev.espalier.compress.prune.Fisher;
+import dev.espalier.compress.prune.Gradients;
 import dev.espalier.compress.prune.Importance;
 import dev.espalier.compress.prune.PruningData;
 import dev.espalier.compress.prune.Search;
@@ -138,7 +139,7 @@ final class SearchArgs {
 
   Importance importance(PruningData measured) {
     return switch (method) {
-      case "fisher" -> new Fisher(measured.texts(), seed);
+      case "fisher" -> new Fisher(new Gradients(measured, seed));
       case "l1" -> new WeightNorms();
       case "random" -> new Shuffle(seed);
       default -> new Ablation();

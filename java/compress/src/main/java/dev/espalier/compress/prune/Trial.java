@@ -66,6 +66,10 @@ public final class Trial implements AutoCloseable {
     return source;
   }
 
+  ModelOptions options() {
+    return options;
+  }
+
   /** The whole model. */
   public Model whole() {
     return whole;
