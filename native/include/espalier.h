@@ -33,7 +33,7 @@
 extern "C" {
 #endif
 
-#define ESP_ABI_VERSION 6
+#define ESP_ABI_VERSION 7
 
 typedef int32_t esp_status;
 enum {
@@ -42,7 +42,13 @@ enum {
   ESP_OUT_OF_MEMORY = 2,
   ESP_UNSUPPORTED = 3,  // this machine or this build cannot do it
   ESP_INTERNAL = 4,
-  ESP_DEVICE_LOST = 5  // the device failed: everything on it is gone, and this process cannot use it any more
+  ESP_DEVICE_LOST = 5,  // the device failed: everything on it is gone, and this process cannot use it any more
+  // Why there is no device to work on; esp_last_error says what to do.
+  ESP_NO_LIBRARY = 6,  // the backend's library is missing, or belongs to another release
+  ESP_NO_DRIVER = 7,
+  ESP_OLD_DRIVER = 8,  // older than the CUDA that the library was built with
+  ESP_NO_DEVICE = 9,   // the driver sees none of that number, or somebody else holds it
+  ESP_OLD_DEVICE = 10  // of a compute capability below 8.0
 };
 
 // Instruction sets of the CPU backend, in ascending order: of those that a machine has, the last is the best.
@@ -118,15 +124,16 @@ ESP_API esp_status esp_backend_create(int32_t isa, int32_t threads, esp_backend*
 
 // The CUDA devices that the library at path `library` (libespalier_cuda, or the emulator) can see, and the CUDA
 // versions of the driver and of the library, as 1000 * major + 10 * minor. A library stays open until the process ends.
-// ESP_UNSUPPORTED if the library cannot be opened or belongs to another release, if there is no driver or it is too
-// old, or if there is no device: the text says which, and *driver and *runtime are set where they are known, else 0.
+// ESP_NO_LIBRARY, ESP_NO_DRIVER, ESP_OLD_DRIVER or ESP_NO_DEVICE where something is missing; *driver and *runtime are
+// set where they are known, else 0.
 ESP_API esp_status esp_cuda_inventory(const char* library, int32_t* count, int32_t* driver, int32_t* runtime);
 
 // A device's name (at most 255 characters and the end) and its facts, ESP_CUDA_FACTS numbers.
 ESP_API esp_status esp_cuda_device(const char* library, int32_t device, char* name, int64_t* facts);
 
 // A backend on a device. Tensors between ops, and weights that are given as fp32, are kept as `dtype`: ESP_F32, ESP_F16
-// or ESP_BF16. ESP_UNSUPPORTED as above, and for a device of a compute capability below 8.0.
+// or ESP_BF16. Fails as above, with ESP_OLD_DEVICE for a device of a compute capability below 8.0, and with
+// ESP_OUT_OF_MEMORY where others have taken its memory.
 ESP_API esp_status esp_cuda_backend_create(const char* library, int32_t device, int32_t dtype, esp_backend** out);
 
 ESP_API void esp_backend_destroy(esp_backend* backend);
@@ -134,6 +141,12 @@ ESP_API void esp_backend_destroy(esp_backend* backend);
 // A handle on the same backend, for one caller at a time: its ops run in order, and beside those of other lanes.
 // Objects made with one may be used with any. Destroyed with esp_backend_destroy, before the backend.
 ESP_API esp_status esp_lane_create(esp_backend* backend, esp_backend** out);
+
+// Takes the memory that ops on the lane need beside their arguments, so that none is taken while they run: for int8
+// products of up to `rows` rows and `codes` codes of activations (each row rounded up to a multiple of 16), and for
+// feed_forward with up to `intermediate` elements between its two products. An op that needs more takes more.
+// ESP_OUT_OF_MEMORY leaves the lane as it was or smaller, and usable.
+ESP_API esp_status esp_lane_reserve(esp_backend* lane, int64_t rows, int64_t codes, int64_t intermediate);
 
 // Gives the ops that follow on the lane a number, from 0 up to 2^30, by which esp_fault_tag names the one that failed
 // on the device.

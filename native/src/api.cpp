@@ -82,6 +82,11 @@ esp_status esp_lane_create(esp_backend* backend, esp_backend** out) {
   return backend->table->lane_create(backend, out);
 }
 
+esp_status esp_lane_reserve(esp_backend* lane, int64_t rows, int64_t codes, int64_t intermediate) {
+  const espalier::Table& table = *lane->table;
+  return table.lane_reserve == nullptr ? ESP_OK : table.lane_reserve(lane, rows, codes, intermediate);
+}
+
 esp_status esp_lane_tag(esp_backend* lane, int32_t tag) { return lane->table->lane_tag(lane, tag); }
 
 int32_t esp_fault_tag(esp_backend* lane) { return lane->table->fault_tag(lane); }

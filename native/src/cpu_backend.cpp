@@ -274,6 +274,7 @@ esp_status pool(esp_backend* backend, int32_t pooling, int32_t normalize, const 
 const Table kTable = {kTableVersion,
                       backend_destroy,
                       lane_create,
+                      nullptr,
                       lane_tag,
                       fault_tag,
                       synchronize,

@@ -12,13 +12,14 @@
 
 namespace espalier {
 
-constexpr int32_t kTableVersion = 4;
+constexpr int32_t kTableVersion = 5;
 
 // Every entry does what the function of its name in espalier.h says.
 struct Table {
   int32_t version;
   decltype(&esp_backend_destroy) backend_destroy;
   decltype(&esp_lane_create) lane_create;
+  decltype(&esp_lane_reserve) lane_reserve;  // null: nothing to reserve
   decltype(&esp_lane_tag) lane_tag;
   decltype(&esp_fault_tag) fault_tag;
   decltype(&esp_synchronize) synchronize;

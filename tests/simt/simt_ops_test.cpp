@@ -151,6 +151,16 @@ void test_activations(const Backends& b) {
   }
 }
 
+// Some columns of a product are the bits of the whole.
+void test_columns(const Backends& b, const Tensor& x, const esp_weight* w, const Matrix& whole) {
+  const int64_t first = random_int(0, whole.columns - 1), count = random_int(1, whole.columns - first);
+  const Tensor y(b.gpu.get(), whole.rows, whole.columns);
+  CHECK_OK(esp_linear_columns(b.gpu.get(), x.get(), x.pitch(), whole.rows, w, static_cast<int32_t>(first),
+                              static_cast<int32_t>(count), y.get(), y.pitch()));
+  const Matrix part = y.values();
+  for (int64_t r = 0; r < whole.rows; ++r) CHECK(same_bits(part.row(r) + first, whole.row(r) + first, count));
+}
+
 void test_products(const Backends& b) {
   const int64_t shapes[][3] = {{1, 1, 1}, {3, 7, 0}, {5, 33, 19}, {70, 66, 130}, {2, 129, 64}, {130, 130, 40}};
   for (const auto& [rows, n, k] : shapes) {
@@ -172,6 +182,7 @@ void test_products(const Backends& b) {
     CHECK_OK(esp_linear(b.gpu.get(), static_cast<char*>(dx.get()) + row * dx.pitch() * bytes, dx.pitch(), 1,
                         dw.packed.get(), alone.get(), alone.pitch()));
     CHECK(same_bits(alone.values().row(0), actual.row(row), n));
+    test_columns(b, dx, dw.packed.get(), actual);
   }
 }
 
@@ -249,7 +260,9 @@ void test_int8(const Backends& b) {
     Matrix expected(rows, n);
     CHECK_OK(esp_linear(b.cpu.get(), x.data.data(), k, rows, w.cpu.get(), expected.data.data(), n));
     CHECK_OK(esp_linear(b.gpu.get(), dx.get(), dx.pitch(), rows, w.gpu.get(), y.get(), y.pitch()));
-    CHECK(same_bits(y.values(), rounded(b, expected)));
+    const Matrix actual = y.values();
+    CHECK(same_bits(actual, rounded(b, expected)));
+    test_columns(b, dx, w.gpu.get(), actual);
   }
   check::context = "int8 of a value that is not finite";
   const Int8Linear w(b, 4, 8, false);

@@ -1,8 +1,10 @@
 package dev.espalier.cli;
 
+import dev.espalier.CudaUnavailableException;
 import dev.espalier.backend.Backend;
 import dev.espalier.backend.Backends;
 import dev.espalier.backend.CpuBackend;
+import dev.espalier.backend.CudaBackend;
 import dev.espalier.backend.InstructionSet;
 import dev.espalier.task.ModelOptions;
 import java.util.Arrays;
@@ -56,6 +58,11 @@ final class BackendArgs {
             + "\" is unknown; choose "
             + String.join(", ", Backends.NAMES)
             + " or cuda:N");
+    if (backend.equals("auto")
+        && CudaBackend.unavailabilityCause() instanceof CudaUnavailableException cause
+        && !cause.isOrdinary()) {
+      console.complain("using the CPU, not the GPU: " + cause.getMessage());
+    }
     if (backend.equals("auto") && !CpuBackend.isAvailable()) {
       console.complain(
           "using the slow java reference backend: "

@@ -60,12 +60,12 @@ public abstract class NativeBackend implements Backend {
     return elements;
   }
 
-  /** Memory for ops to work on. */
   /** Whether weights of 16 bits are kept so, or widened when they are packed. */
   boolean keepsHalves() {
     return false;
   }
 
+  /** Memory for ops to work on. */
   NativeHandle allocate(String what, long bytes) {
     long backend = handle.address();
     long[] out = new long[1];

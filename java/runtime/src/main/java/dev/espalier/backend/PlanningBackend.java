@@ -46,6 +46,7 @@ final class PlanningBackend implements Backend {
 
   @Override
   public void linear(Tensor x, Linear w, Tensor y) {
+    recorder.quantizes(x.rows(), w);
     recorder.op(x, y);
   }
 
@@ -94,6 +95,9 @@ final class PlanningBackend implements Backend {
   @Override
   public void feedForward(Tensor x, FeedForward w, Tensor y, Workspace workspace) {
     if (actual.fusesFeedForward()) {
+      recorder.quantizes(x.rows(), w.intermediate());
+      recorder.quantizes(x.rows(), w.output());
+      recorder.intermediate(x.rows(), w.intermediate());
       recorder.op(x, y);
     } else {
       Backend.super.feedForward(x, w, y, workspace);

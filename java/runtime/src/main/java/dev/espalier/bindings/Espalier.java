@@ -24,7 +24,7 @@ import org.bytedeco.javacpp.annotation.Platform;
 @NoException
 public final class Espalier {
   /** {@code ESP_ABI_VERSION} of the header that this class was written from. */
-  public static final int ABI_VERSION = 6;
+  public static final int ABI_VERSION = 7;
 
   // esp_status
   public static final int ESP_OK = 0;
@@ -33,6 +33,11 @@ public final class Espalier {
   public static final int ESP_UNSUPPORTED = 3;
   public static final int ESP_INTERNAL = 4;
   public static final int ESP_DEVICE_LOST = 5;
+  public static final int ESP_NO_LIBRARY = 6;
+  public static final int ESP_NO_DRIVER = 7;
+  public static final int ESP_OLD_DRIVER = 8;
+  public static final int ESP_NO_DEVICE = 9;
+  public static final int ESP_OLD_DEVICE = 10;
 
   // instruction sets, in ascending order
   public static final int ESP_ISA_PORTABLE = 0;
@@ -108,6 +113,9 @@ public final class Espalier {
 
   public static native int esp_lane_create(
       @Cast("esp_backend*") long backend, @Cast("esp_backend**") long[] out);
+
+  public static native int esp_lane_reserve(
+      @Cast("esp_backend*") long lane, long rows, long codes, long intermediate);
 
   public static native int esp_lane_tag(@Cast("esp_backend*") long lane, int tag);
 

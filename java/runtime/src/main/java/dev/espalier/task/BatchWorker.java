@@ -1,5 +1,6 @@
 package dev.espalier.task;
 
+import dev.espalier.DeviceLostException;
 import java.util.List;
 
 /** Runs forward passes over what waits in a queue, one after the other, until that is closed. */
@@ -53,7 +54,7 @@ final class BatchWorker<O> extends Thread {
       outputs = pass(parts);
     } catch (RuntimeException e) {
       List<BatchItem.Part<O>> left = parts.stream().filter(p -> !p.item().isDone()).toList();
-      if (parts.size() == 1 || model.isClosed()) {
+      if (parts.size() == 1 || model.isClosed() || e instanceof DeviceLostException) {
         left.forEach(p -> p.item().fail(e));
       } else if (!left.isEmpty()) {
         int half = (left.size() + 1) / 2;
