@@ -2,6 +2,8 @@ package dev.espalier.compress.prune;
 
 import dev.espalier.backend.Backend;
 import dev.espalier.backend.Backends;
+import dev.espalier.model.ModelConfig;
+import dev.espalier.model.ModelSource;
 import dev.espalier.task.ModelOptions;
 import java.util.List;
 import java.util.function.Function;
@@ -13,7 +15,7 @@ import java.util.function.Function;
 public final class Gradients {
   private final PruningData data;
   private final long seed;
-  private Trial seen;
+  private ModelSource seen;
   private MaskGradients atWhole;
 
   /**
@@ -28,11 +30,27 @@ public final class Gradients {
 
   /** At the whole model. */
   MaskGradients atWhole(Trial trial) {
-    if (seen != trial) {
+    if (seen != trial.source()) {
       atWhole = at(trial, Masks.ones(trial.source().config()));
-      seen = trial;
+      seen = trial.source();
     }
     return atWhole;
+  }
+
+  /** The {@link Fisher} scores of the columns, by layer and column. */
+  public double[][] columnScores(Trial trial) {
+    MaskGradients g = atWhole(trial);
+    ModelConfig config = trial.source().config();
+    double[][] scores = new double[config.layers()][];
+    for (int l = 0; l < scores.length; l++) {
+      scores[l] = new double[config.shape(l).intermediateSize()];
+      for (int c = 0; c < scores[l].length; c++) {
+        for (int i = 0; i < g.examples(); i++) {
+          scores[l][c] += g.column(i, l, c) * g.column(i, l, c) / g.examples();
+        }
+      }
+    }
+    return scores;
   }
 
   /** At given masks. */

@@ -1,13 +1,8 @@
 package dev.espalier.compress.prune;
 
-import dev.espalier.EspalierException;
 import dev.espalier.model.ModelConfig;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
 
 /**
  * The gradient of every example's loss by every mask variable: heads by layer and original index,
@@ -46,36 +41,18 @@ final class MaskGradients {
   static MaskGradients of(MaskedEncoder encoder, Masks masks, List<MaskLoss> losses, int threads) {
     float[][] gradients = new float[losses.size()][];
     double[] values = new double[losses.size()];
-    ExecutorService pool =
-        Executors.newFixedThreadPool(
-            threads,
-            task -> {
-              Thread thread = new Thread(task, "mask gradients");
-              thread.setDaemon(true);
-              return thread;
-            });
-    try {
-      List<Future<?>> running = new ArrayList<>();
-      for (int first = 0, next; first < losses.size(); first = next) {
-        next = batchEnd(losses, first);
-        int from = first;
-        int to = next;
-        running.add(pool.submit(() -> batch(encoder, masks, losses, from, to, gradients, values)));
-      }
-      for (Future<?> batch : running) {
-        batch.get();
-      }
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new EspalierException("interrupted while taking gradients", e);
-    } catch (ExecutionException e) {
-      if (e.getCause() instanceof RuntimeException cause) {
-        throw cause;
-      }
-      throw new EspalierException("gradients: " + e.getCause(), e.getCause());
-    } finally {
-      pool.shutdownNow();
+    List<int[]> batches = new ArrayList<>();
+    for (int first = 0, next; first < losses.size(); first = next) {
+      next = batchEnd(losses, first);
+      batches.add(new int[] {first, next});
     }
+    Workers.each(
+        threads,
+        batches.size(),
+        b -> {
+          int[] range = batches.get(b);
+          batch(encoder, masks, losses, range[0], range[1], gradients, values);
+        });
     double sum = 0;
     for (double v : values) {
       sum += v;

@@ -61,18 +61,20 @@ final class MaskedEncoder implements AutoCloseable {
   private final List<LayerWeights> layers = new ArrayList<>();
   private final List<Product> products = new ArrayList<>();
   private final Norm embeddingNorm;
+  private final Product.Maker maker;
 
   /**
    * @param source stays open, and in use for its embeddings
    */
   MaskedEncoder(ModelSource source, Product.Maker maker) {
+    this.maker = maker;
     this.config = source.config();
     this.weights = source.weights();
     this.hidden = config.hiddenSize();
     this.embeddingNorm = norm(EncoderTensors.EMBEDDING_NORM);
     try {
       for (int l = 0; l < config.layers(); l++) {
-        layers.add(layer(l, maker));
+        layers.add(read(l));
       }
     } catch (RuntimeException | Error e) {
       close();
@@ -80,7 +82,7 @@ final class MaskedEncoder implements AutoCloseable {
     }
   }
 
-  private LayerWeights layer(int l, Product.Maker maker) {
+  private LayerWeights read(int l) {
     LayerShape shape = config.shape(l);
     String p = EncoderTensors.layer(l) + ".";
     int qk = shape.heads().qkColumns();
@@ -88,17 +90,17 @@ final class MaskedEncoder implements AutoCloseable {
     int inner = shape.intermediateSize();
     return new LayerWeights(
         shape,
-        dense(maker, p + "attention.self.query", qk, hidden),
-        dense(maker, p + "attention.self.key", qk, hidden),
-        dense(maker, p + "attention.self.value", v, hidden),
-        dense(maker, p + "attention.output.dense", hidden, v),
+        dense(p + "attention.self.query", qk, hidden),
+        dense(p + "attention.self.key", qk, hidden),
+        dense(p + "attention.self.value", v, hidden),
+        dense(p + "attention.output.dense", hidden, v),
         norm(p + "attention.output.LayerNorm"),
-        dense(maker, p + "intermediate.dense", inner, hidden),
-        dense(maker, p + "output.dense", hidden, inner),
+        dense(p + "intermediate.dense", inner, hidden),
+        dense(p + "output.dense", hidden, inner),
         norm(p + "output.LayerNorm"));
   }
 
-  private Dense dense(Product.Maker maker, String name, int outputs, int inputs) {
+  private Dense dense(String name, int outputs, int inputs) {
     double[] bias = outputs > 0 ? wide(name + ".bias", outputs) : new double[0];
     if (outputs == 0 || inputs == 0) {
       return new Dense(outputs, inputs, null, null, bias);
@@ -148,6 +150,17 @@ final class MaskedEncoder implements AutoCloseable {
 
   Norm embeddingNorm() {
     return embeddingNorm;
+  }
+
+  /** {@code x x^T} of x [rows, columns]: [rows, rows]. */
+  double[] gram(double[] x, int rows) {
+    float[] narrow = new float[x.length];
+    for (int i = 0; i < x.length; i++) {
+      narrow[i] = (float) x[i];
+    }
+    try (Product product = maker.make(narrow, rows, x.length / rows)) {
+      return product.of(x, rows);
+    }
   }
 
   /** The sum of a sequence's embeddings before their norm, into rows {@code first} on. */
