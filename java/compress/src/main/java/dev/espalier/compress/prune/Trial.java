@@ -134,6 +134,13 @@ public final class Trial implements AutoCloseable {
         });
   }
 
+  /** The score of what a cut leaves, measured anew. */
+  public double score(Cut cut) {
+    try (Model model = Model.load(CutModel.of(source, cut), options)) {
+      return objective.score(model);
+    }
+  }
+
   /** A set's name in the journal: its parts, or what they hash to where they are many. */
   private static String name(BitSet removed) {
     if (removed.cardinality() <= MOST_NAMED) {

@@ -157,8 +157,8 @@ class SearchTest {
       removed.set(4);
       double[] worth = new Ablation().of(trial, new BitSet());
       String page =
-          PruneReport.html(
-              trial, "a <b>", "x", worth, removed, trial.curve(worth, removed), "espalier prune");
+          new PruneReport(trial, "a <b>", "x", worth, removed, trial.score(removed))
+              .html(trial.curve(worth, removed), "espalier prune");
       assertTrue(page.contains("a &lt;b&gt;") && !page.contains("<b>"));
       assertTrue(!page.contains("src=") && !page.contains("http"), "needs something else");
     }
