@@ -19,7 +19,7 @@ __global__ void __launch_bounds__(kNormWarps * 32)
   const int warp = static_cast<int>(threadIdx.x) / 32;
   const int64_t row = static_cast<int64_t>(blockIdx.x) * (blockDim.x / 32) + warp;
   if (row >= rows) return;
-  float* s = dynamic_shared<float>() + warp * columns;
+  const LaneRow<E> s(dynamic_shared<float>() + warp * LaneRow<E>::floats(columns));
   for (int c = static_cast<int>(threadIdx.x) % 32 * N; c < columns; c += 32 * N) {
     const int valid = columns - c;
     float v[N];
@@ -30,12 +30,11 @@ __global__ void __launch_bounds__(kNormWarps * 32)
 #pragma unroll
       for (int i = 0; i < N; ++i) v[i] += w[i];
     }
-#pragma unroll
-    for (int i = 0; i < N; ++i) {
-      if (i < valid) s[c + i] = v[i];
-    }
+    s.store(c, v);
   }
-  layernorm_row(s, columns, gamma, beta, eps, y + row * y_pitch);
+  y += row * y_pitch;
+  layernorm_row(s, columns, gamma, beta, eps,
+                [&](int c, int valid, const float(&v)[N]) { store_pack(y + c, valid, true, v); });
 }
 
 }  // namespace
@@ -45,11 +44,11 @@ cudaError_t add_layernorm(int32_t dtype, const void* x, int64_t x_pitch, const v
                           cudaStream_t stream) {
   return with_element(dtype, [&](auto element) {
     using E = typename decltype(element)::Type;
-    const int warps = norm_warps(columns);
+    const int warps = norm_warps<E>(columns);
     LaunchShape shape;
     shape.grid = dim3(static_cast<unsigned>((rows + warps - 1) / warps));
     shape.block = dim3(32 * warps);
-    shape.shared_bytes = static_cast<size_t>(columns) * warps * sizeof(float);
+    shape.shared_bytes = static_cast<size_t>(LaneRow<E>::floats(columns)) * warps * sizeof(float);
     shape.stream = stream;
     return launch(add_layernorm_kernel<E>, shape, static_cast<const E*>(x), x_pitch, static_cast<const E*>(r), r_pitch,
                   rows, static_cast<int>(columns), gamma, beta, eps, static_cast<E*>(y), y_pitch);

@@ -57,10 +57,11 @@ struct CudaBackend : esp_backend {
 
   const int32_t device;
   const int32_t dtype;
-  int32_t multiprocessors = 0;
+  Card card{};
   cudaStream_t stream = nullptr;
   DeviceMemory codes;         // of the activations of an int8 product, with their scales and sums
   DeviceMemory intermediate;  // of feed_forward
+  DeviceMemory maxima;        // of its rows
   DeviceMemory values;        // fp32 rows on their way
   uint32_t tag = 0;
   int32_t fault_tag = -1;

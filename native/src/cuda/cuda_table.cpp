@@ -77,20 +77,26 @@ struct Columns {
 };
 constexpr int32_t kColumnStep = 16;  // what begins at such a column is aligned like what begins at the first one
 
+// The largest values of rows, as products note them and quantize_codes takes them; null: not known, not wanted.
+struct RowMaxima {
+  const uint32_t* of_x = nullptr;
+  uint32_t* of_y = nullptr;
+};
+
 // `part` is 1 for the second product of feed_forward.
 void run_linear(CudaBackend& b, const void* x, int64_t x_pitch, int64_t rows, const CudaWeight& w, Columns columns,
-                int32_t activation, void* matrix, int64_t y_pitch, uint32_t part) {
+                int32_t activation, void* matrix, int64_t y_pitch, uint32_t part, RowMaxima maxima = {}) {
   if (rows == 0 || columns.count == 0) return;
   const float* bias = w.bias.as<float>() + columns.first;
   const void* weight = w.rows.as<char>() + columns.first * w.pitch * element_bytes(w.dtype);
-  void* y = static_cast<char*>(matrix) + columns.first * element_bytes(b.dtype);
+  const Result result = {static_cast<char*>(matrix) + columns.first * element_bytes(b.dtype), y_pitch, maxima.of_y};
   Operands o = {x, x_pitch, rows, weight, w.pitch, columns.count, w.k};
   if (w.dtype == ESP_F32) {
-    check(gpu::gemm_f32(o, bias, activation, static_cast<float*>(y), y_pitch, b.multiprocessors, b.stream), "gemm_f32");
+    check(gpu::gemm_f32(o, bias, activation, result, b.card, b.stream), "gemm_f32");
     return;
   }
   if (w.dtype != ESP_I8) {
-    check(gpu::gemm_half(w.dtype, o, bias, activation, y, y_pitch, b.multiprocessors, b.stream), "gemm_half");
+    check(gpu::gemm_half(w.dtype, o, bias, activation, result, b.card, b.stream), "gemm_half");
     return;
   }
   b.codes.reserve(codes_bytes(rows, rows * w.pitch), b.stream);
@@ -99,13 +105,16 @@ void run_linear(CudaBackend& b, const void* x, int64_t x_pitch, int64_t rows, co
   const int32_t* zero_points = w.zero_points.as<int32_t>();
   if (zero_points != nullptr) zero_points += columns.first;
   int32_t* sums = zero_points == nullptr ? nullptr : reinterpret_cast<int32_t*>(scales + rows);
-  check(gpu::quantize(b.dtype, x, x_pitch, rows, w.k, w.input_block, codes, w.pitch, scales, sums, b.fault(part),
-                      b.stream),
-        "quantize");
+  const Codes to = {codes, w.pitch, scales, sums};
+  if (maxima.of_x != nullptr) {
+    check(gpu::quantize_codes(b.dtype, x, x_pitch, rows, w.k, maxima.of_x, to, b.fault(part), b.stream), "quantize");
+  } else {
+    check(gpu::quantize(b.dtype, x, x_pitch, rows, w.k, w.input_block, to, b.fault(part), b.stream), "quantize");
+  }
   o.x = codes;
   o.x_pitch = w.pitch;
   check(gpu::gemm_int8(b.dtype, o, {scales, sums, w.scales.as<float>() + columns.first, zero_points, bias}, activation,
-                       y, y_pitch, b.multiprocessors, b.stream),
+                       result, b.card, b.stream),
         "gemm_int8");
 }
 
@@ -134,8 +143,17 @@ esp_status feed_forward(esp_backend* backend, const void* x, int64_t x_pitch, in
     const int64_t pitch = pitch_of(in.n, b.dtype);
     b.intermediate.reserve(rows * pitch * element_bytes(b.dtype), b.stream);
     void* f = b.intermediate.as<void>();
-    run_linear(b, x, x_pitch, rows, in, {0, in.n}, activation, f, pitch, 0);
-    run_linear(b, f, pitch, rows, out, {0, out.n}, kNoActivation, y, y_pitch, 1);
+    // The first product notes the rows' largest values where that saves the quantization a pass.
+    RowMaxima maxima;
+    const bool quantized = out.dtype == ESP_I8 && out.input_block == 1 && out.zero_points.bytes() == 0;
+    if (quantized && activation == ESP_GELU && in.dtype != ESP_F32 && rows > 0 && in.n > 0) {
+      const int64_t bytes = rows * static_cast<int64_t>(sizeof(uint32_t));
+      b.maxima.reserve(bytes, b.stream);
+      maxima.of_y = b.maxima.as<uint32_t>();
+      check(cudaMemsetAsync(maxima.of_y, 0, static_cast<size_t>(bytes), b.stream), "clearing device memory");
+    }
+    run_linear(b, x, x_pitch, rows, in, {0, in.n}, activation, f, pitch, 0, maxima);
+    run_linear(b, f, pitch, rows, out, {0, out.n}, kNoActivation, y, y_pitch, 1, {maxima.of_y, nullptr});
   });
 }
 
@@ -143,9 +161,9 @@ esp_status quantize(esp_backend* backend, const void* x, int64_t x_pitch, int64_
                     int32_t input_block, int8_t* codes, float* scales) {
   CudaBackend& b = cuda(backend);
   return on_device(b, [&] {
-    check(gpu::quantize(b.dtype, x, x_pitch, rows, columns, input_block, codes, columns, scales, nullptr, b.fault(0),
-                        b.stream),
-          "quantize");
+    check(
+        gpu::quantize(b.dtype, x, x_pitch, rows, columns, input_block, {codes, columns, scales}, b.fault(0), b.stream),
+        "quantize");
   });
 }
 
@@ -164,8 +182,7 @@ esp_status linear_accumulators(esp_backend* backend, const int8_t* codes, int64_
     int32_t* sums = reinterpret_cast<int32_t*>(b.codes.as<int8_t>() + bytes);
     check(gpu::copy_codes(codes, rows, w.k, b.codes.as<int8_t>(), w.pitch, sums, b.stream), "copy_codes");
     const Operands o = {b.codes.as<void>(), w.pitch, rows, w.rows.as<void>(), w.pitch, w.n, w.k};
-    check(gpu::gemm_int8_accumulators(o, sums, w.zero_points.as<int32_t>(), acc, b.multiprocessors, b.stream),
-          "gemm_int8");
+    check(gpu::gemm_int8_accumulators(o, sums, w.zero_points.as<int32_t>(), acc, b.card, b.stream), "gemm_int8");
   });
 }
 
@@ -253,7 +270,10 @@ const CudaTable kTable = {{kTableVersion,
                            attention,
                            attention_probabilities,
                            pool,
-                           linear_columns},
+                           linear_columns,
+                           nullptr,
+                           nullptr,
+                           nullptr},
                           inventory,
                           describe_device,
                           backend_create};
