@@ -30,7 +30,8 @@ import picocli.CommandLine.Spec;
 
 /** A cut that is searched for: options that say on what data and within what. */
 final class SearchArgs {
-  private static final List<String> METHODS = List.of("greedy", "astar", "fisher", "gradient", "l1", "random");
+  private static final List<String> METHODS =
+      List.of("greedy", "astar", "fisher", "gradient", "l1", "random");
 
   @Spec(Spec.Target.MIXEE)
   private CommandSpec command;
@@ -228,7 +229,9 @@ final class SearchArgs {
         data.toAbsolutePath().normalize().toString(),
         objective,
         "sample seed " + sampleSeed,
-        "blocks " + blocks(config) + (ranksByWeights() ? " by weights" : " by gradients, seed " + seed),
+        "blocks "
+            + blocks(config)
+            + (ranksByWeights() ? " by weights" : " by gradients, seed " + seed),
         backend);
   }
 

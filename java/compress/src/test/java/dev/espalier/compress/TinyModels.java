@@ -32,8 +32,7 @@ public final class TinyModels {
 
   /** One with a pruned head, a pooler, a classifier, a tokenizer, prompts, and a row of zeros. */
   public static ModelSource random(long seed) {
-    return of(
-        seed, "BertForSequenceClassification", "classifier", Map.of(0, "no", 1, "yes"));
+    return of(seed, "BertForSequenceClassification", "classifier", Map.of(0, "no", 1, "yes"));
   }
 
   /** The same with another head: classes {@code l0, l1, ...}; none for a model without one. */

@@ -107,12 +107,12 @@ final class PruningCurves implements Callable<Integer> {
       throws IOException {
     boolean headsOnly = method.startsWith(HEADS);
     String name = headsOnly ? method.substring(HEADS.length()) : method;
-    Gradients gradients =
-        new Gradients(PruningData.of(task, search, gradientSample, 0, whole), 0);
+    Gradients gradients = new Gradients(PruningData.of(task, search, gradientSample, 0, whole), 0);
     boolean ranksByWeights = name.equals("l1") || name.startsWith("random");
     int blocksOfMethod =
         headsOnly ? 0 : name.startsWith("fisher") ? source.config().intermediateSize() : blocks;
-    Path journal = Path.of(rows + (ranksByWeights ? ".weights" : "." + blocksOfMethod) + ".journal");
+    Path journal =
+        Path.of(rows + (ranksByWeights ? ".weights" : "." + blocksOfMethod) + ".journal");
     Files.createDirectories(journal.toAbsolutePath().getParent());
     String title =
         String.join(
@@ -132,7 +132,9 @@ final class PruningCurves implements Callable<Integer> {
             seen.meanTokens(whole),
             ranksByWeights
                 ? t -> ColumnScores.ofWeights(source)
-                : headsOnly ? t -> new double[source.config().layers()][0] : gradients::columnScores)) {
+                : headsOnly
+                    ? t -> new double[source.config().layers()][0]
+                    : gradients::columnScores)) {
       for (double share : headsOnly ? shares(trial) : SHARES) {
         cut(method, name, share, trial, gradients, seen, scored);
       }
@@ -145,7 +147,9 @@ final class PruningCurves implements Callable<Integer> {
     all.set(0, trial.parts().size());
     double heads = 1 - trial.flopsLeft(all);
     return IntStream.rangeClosed(1, 4)
-        .mapToObj(fifth -> 1 - Math.floor(fifth * trial.parts().size() / 5.0) / trial.parts().size() * heads)
+        .mapToObj(
+            fifth ->
+                1 - Math.floor(fifth * trial.parts().size() / 5.0) / trial.parts().size() * heads)
         .toList();
   }
 
@@ -162,8 +166,7 @@ final class PruningCurves implements Callable<Integer> {
       return;
     }
     BitSet removed =
-        search(name, gradients)
-            .search(trial, List.of(new Budget(Budget.Kind.FLOPS, share + 1e-9)));
+        search(name, gradients).search(trial, List.of(new Budget(Budget.Kind.FLOPS, share + 1e-9)));
     double flops = trial.flopsLeft(removed);
     Cut plain = trial.cut(removed);
     if (tunes) {
@@ -217,8 +220,7 @@ final class PruningCurves implements Callable<Integer> {
     int heads = cut.layers().stream().mapToInt(l -> l.heads().size()).sum();
     int columns = cut.layers().stream().mapToInt(l -> l.columns().size()).sum();
     PruningTable.Row row =
-        new PruningTable.Row(
-            method, share, flops, heads, columns, scores[0], scores[1], scores[2]);
+        new PruningTable.Row(method, share, flops, heads, columns, scores[0], scores[1], scores[2]);
     table.add(row);
     System.err.println(row);
   }

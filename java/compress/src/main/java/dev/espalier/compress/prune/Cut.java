@@ -140,9 +140,7 @@ public record Cut(List<LayerCut> layers) {
                                 .toList())
                         .withColumns(
                             l.columns(),
-                            l.columns().stream()
-                                .map(c -> (float) columns[l.layer()][c])
-                                .toList()))
+                            l.columns().stream().map(c -> (float) columns[l.layer()][c]).toList()))
             .toList());
   }
 

@@ -80,8 +80,7 @@ public final class FisherSearch implements Search {
       (trial.parts().get(p).isHead() ? heads : columns).add(p);
     }
     Comparator<Integer> best =
-        Comparator.comparingDouble((Integer p) -> -worth[p] / trial.flops(p))
-            .thenComparing(p -> p);
+        Comparator.comparingDouble((Integer p) -> -worth[p] / trial.flops(p)).thenComparing(p -> p);
     heads.sort(best);
     columns.sort(best);
     double[] headFlops = sums(heads, p -> trial.flops(p));

@@ -66,9 +66,7 @@ public final class Gradients {
   }
 
   static int threads(ModelOptions options) {
-    return options.threads() == 0
-        ? Runtime.getRuntime().availableProcessors()
-        : options.threads();
+    return options.threads() == 0 ? Runtime.getRuntime().availableProcessors() : options.threads();
   }
 
   /** Computes with the trial's encoder, its products in fp32 on the trial's backend. */

@@ -194,8 +194,7 @@ final class MaskPass {
     AttentionPass.Gradients d =
         p.attention().back(w.attention().back(dFirst, tokens), factor, byHead);
     double[] dx = sum(dFirst, w.query().back(d.query(), tokens));
-    return sum(
-        dx, sum(w.key().back(d.key(), tokens), w.value().back(d.value(), tokens)));
+    return sum(dx, sum(w.key().back(d.key(), tokens), w.value().back(d.value(), tokens)));
   }
 
   /** The activation's derivative; {@code y} is its value at {@code x}. */

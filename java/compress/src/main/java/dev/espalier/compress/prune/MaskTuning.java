@@ -189,8 +189,7 @@ public final class MaskTuning {
             target[b] = batch.whole.fed(l, batch.whole.activated(l, wholeH), wholeH);
             batch.wholeX = batch.whole.afterFeedForward(l, target[b]);
             h[b] =
-                batch.left.afterAttention(
-                    l, batch.left.attended(l, leftAttention[b], batch.leftX));
+                batch.left.afterAttention(l, batch.left.attended(l, leftAttention[b], batch.leftX));
             activated[b] = batch.left.activated(l, h[b]);
           });
       int[] columns = kept(masks.columns()[l]);
@@ -216,8 +215,7 @@ public final class MaskTuning {
           n,
           b -> {
             Batch batch = batches.get(b);
-            batch.leftX =
-                batch.left.afterFeedForward(l, batch.left.fed(l, activated[b], h[b]));
+            batch.leftX = batch.left.afterFeedForward(l, batch.left.fed(l, activated[b], h[b]));
           });
       return true;
     }
@@ -262,8 +260,7 @@ public final class MaskTuning {
     }
 
     /** What each head adds to attention's output, and a constant that takes up a shift. */
-    private Normal heads(
-        int l, int[] heads, AttentionPass attention, double[] target, double[] x) {
+    private Normal heads(int l, int[] heads, AttentionPass attention, double[] target, double[] x) {
       MaskedEncoder.Dense output = encoder.layer(l).attention();
       int rows = x.length / hidden;
       double[][] adds = new double[heads.length + 1][];

@@ -61,10 +61,11 @@ public record PruneReport(
     s.append(
         String.format(
             Locale.ROOT,
-            "<table><tr><th></th><th>whole</th><th>pruned</th></tr>%n<tr><td>score: %s</td>"
-                + "<td>%.2f</td><td>%.2f</td></tr>%n<tr><td>arithmetic left</td><td>100&nbsp;%%</td>"
-                + "<td>%.1f&nbsp;%%</td></tr>%n<tr><td>heads</td><td>%d</td><td>%d</td></tr>%n"
-                + "<tr><td>feed-forward columns</td><td>%d</td><td>%d</td></tr></table>%n",
+            "<table><tr><th></th><th>whole</th><th>pruned</th></tr>%n<tr><td>score:"
+                + " %s</td><td>%.2f</td><td>%.2f</td></tr>%n<tr><td>arithmetic"
+                + " left</td><td>100&nbsp;%%</td>"
+                + "<td>%.1f&nbsp;%%</td></tr>%n<tr><td>heads</td><td>%d</td><td>%d</td></tr>%n<tr><td>feed-forward"
+                + " columns</td><td>%d</td><td>%d</td></tr></table>%n",
             escape(objective),
             trial.score(new BitSet()),
             after,
@@ -87,9 +88,7 @@ public record PruneReport(
   }
 
   private static int columnCount(ModelConfig config) {
-    return IntStream.range(0, config.layers())
-        .map(l -> config.shape(l).intermediateSize())
-        .sum();
+    return IntStream.range(0, config.layers()).map(l -> config.shape(l).intermediateSize()).sum();
   }
 
   private static void heads(StringBuilder s, Trial trial, double[] importance, BitSet removed) {
@@ -157,8 +156,10 @@ public record PruneReport(
   }
 
   private static void curve(StringBuilder s, List<Point> points, Point chosen) {
-    double lowest = Math.min(chosen.score(), points.stream().mapToDouble(Point::score).min().orElse(0));
-    double highest = Math.max(chosen.score(), points.stream().mapToDouble(Point::score).max().orElse(0));
+    double lowest =
+        Math.min(chosen.score(), points.stream().mapToDouble(Point::score).min().orElse(0));
+    double highest =
+        Math.max(chosen.score(), points.stream().mapToDouble(Point::score).max().orElse(0));
     double tick = tick(highest - lowest);
     double low = Math.floor(lowest / tick) * tick;
     double range = Math.max(tick, Math.ceil(highest / tick) * tick - low);

@@ -144,8 +144,7 @@ final class TaskLosses {
   List<MaskLoss> words(List<LabelledWords> sentences) {
     List<MaskLoss> losses = new ArrayList<>();
     for (LabelledWords sentence : sentences) {
-      Encoding encoding =
-          model.tokenizer().encode(String.join(" ", sentence.words()), truncation);
+      Encoding encoding = model.tokenizer().encode(String.join(" ", sentence.words()), truncation);
       List<int[]> wanted = new ArrayList<>();
       int token = 0;
       int start = 0;

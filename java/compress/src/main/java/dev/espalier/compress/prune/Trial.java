@@ -57,8 +57,7 @@ public final class Trial implements AutoCloseable {
       Journal journal,
       int blocks,
       double length) {
-    this(
-        source, options, objective, journal, blocks, length, t -> ColumnScores.ofWeights(source));
+    this(source, options, objective, journal, blocks, length, t -> ColumnScores.ofWeights(source));
   }
 
   /**

@@ -54,7 +54,8 @@ class FisherSearchTest {
         Trial trial = trial(source)) {
       Gradients gradients = new Gradients(data(), 0);
       double[] worth = new Fisher(gradients).of(trial, new BitSet());
-      BitSet removed = new FisherSearch(gradients).search(trial, List.of(Budget.parse("flops=0.5")));
+      BitSet removed =
+          new FisherSearch(gradients).search(trial, List.of(Budget.parse("flops=0.5")));
       assertTrue(trial.flopsLeft(removed) <= 0.5);
       // Within a layer and kind, parts were exchanged; how many of each stay is the search's.
       assertTrue(trial.flopsLeft(removed) > 0.35, "" + trial.flopsLeft(removed));
@@ -66,7 +67,8 @@ class FisherSearchTest {
       }
       assertEquals(5, heads.size());
       assertEquals(45, worth.length);
-      assertEquals(removed, new FisherSearch(gradients).search(trial, List.of(Budget.parse("flops=0.5"))));
+      assertEquals(
+          removed, new FisherSearch(gradients).search(trial, List.of(Budget.parse("flops=0.5"))));
     }
   }
 
@@ -239,8 +241,7 @@ class FisherSearchTest {
       try (MaskedEncoder masked = new MaskedEncoder(source, Product.PLAIN);
           MaskedEncoder folded = new MaskedEncoder(CutModel.of(source, cut), Product.PLAIN)) {
         double[] expected = new MaskPass(masked, tuned, sequences).forward();
-        double[] actual =
-            new MaskPass(folded, Masks.ones(folded.config()), sequences).forward();
+        double[] actual = new MaskPass(folded, Masks.ones(folded.config()), sequences).forward();
         double largest = Arrays.stream(expected).map(Math::abs).max().orElseThrow();
         // Folded weights are rounded to fp32.
         assertArrayEquals(expected, actual, 2e-5 * largest);

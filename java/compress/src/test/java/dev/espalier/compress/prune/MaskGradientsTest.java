@@ -187,8 +187,7 @@ class MaskGradientsTest {
       InvalidInputException e =
           assertThrows(
               InvalidInputException.class,
-              () ->
-                  new TaskLosses(source, model).classes(List.of(new LabelledText("a", "maybe"))));
+              () -> new TaskLosses(source, model).classes(List.of(new LabelledText("a", "maybe"))));
       assertTrue(e.getMessage().contains("\"maybe\""), e.getMessage());
     }
     try (ModelSource source = TinyModels.withHead(5, "BertModel", 0);
