@@ -33,7 +33,7 @@
 extern "C" {
 #endif
 
-#define ESP_ABI_VERSION 7
+#define ESP_ABI_VERSION 8
 
 typedef int32_t esp_status;
 enum {
@@ -75,6 +75,19 @@ enum {
 };
 
 enum { ESP_POOL_MEAN = 0, ESP_POOL_CLS = 1, ESP_POOL_MAX = 2 };
+
+// What a head's queries attend to.
+enum {
+  ESP_HEAD_FULL = 0,      // all keys, by softmax
+  ESP_HEAD_CONSTANT = 1,  // all keys, by a fixed matrix
+  ESP_HEAD_PREVIOUS = 2,  // the token before, the first token to itself
+  ESP_HEAD_NEXT = 3,      // the token behind, the last token to itself
+  ESP_HEAD_SAME = 4,      // the token itself
+  ESP_HEAD_FIRST = 5,     // the first token
+  ESP_HEAD_WINDOW = 6,    // the mean of the tokens at most `parameter` away
+  ESP_HEAD_TOP_K = 7,     // the `parameter` keys of highest score, by softmax; of equal ones the first
+  ESP_HEAD_KINDS = 8
+};
 
 // Storage of a weight, and of the tensors between ops. A linear weight is ESP_I8, or given as fp32 and kept on a CPU as
 // the type says, on a GPU (ESP_F32 only) in the backend's own type.
@@ -200,6 +213,15 @@ ESP_API esp_status esp_read_matrix(esp_backend* lane, const void* x, int64_t x_p
 // An empty linear layer with weight [n,k] and bias [n], both zeros at first. n, k >= 0: where all heads of a layer are
 // gone, k is 0 and every row of y is the bias.
 ESP_API esp_status esp_weight_create(esp_backend* backend, int32_t n, int32_t k, int32_t dtype, esp_weight** out);
+
+// The same for a weight some of whose blocks are zeros, which are neither stored nor multiplied. Blocks are squares of
+// `block` rows and columns, a multiple of 8, those at the end smaller; block (i, j) may hold other values than zeros
+// only where kept[i,j] is not 0.   kept [ceil(n / block), ceil(k / block)]
+// Rows are set whole, with zeros (codes 0, without zero points) in what is not kept. Results have the bits of the dense
+// weight's, but where x is not finite: what is not kept does not meet it. The input block of an int8 weight must divide
+// `block`. A backend may keep the weight dense.
+ESP_API esp_status esp_weight_create_blocks(esp_backend* backend, int32_t n, int32_t k, int32_t dtype, int32_t block,
+                                            const uint8_t* kept, esp_weight** out);
 ESP_API void esp_weight_destroy(esp_weight* weight);
 
 // Packs rows first .. first+count-1 of a weight that is not int8 from values [count,k], contiguous. For ESP_F16 and
@@ -222,12 +244,22 @@ ESP_API esp_status esp_weight_set_bias(esp_weight* weight, int32_t first, int32_
 // Bytes that the packed weight and its bias occupy.
 ESP_API int64_t esp_weight_bytes(const esp_weight* weight);
 
-// Heads 0..count-1; head h is column index[h] of head masks, has query and key width qk_width[h] >= 1, value width
+// Heads 0..count-1; head h is column index[h] of head masks, has query and key width qk_width[h] >= 0, value width
 // v_width[h] >= 1 and the softmax scale scale[h]. They fix the columns of qkv: all queries side by side, then all keys,
 // then all values, so that qkv has 2*sum(qk_width) + sum(v_width) columns and the context has sum(v_width). count >= 0.
 ESP_API esp_status esp_heads_create(esp_backend* backend, int32_t count, const int32_t* index, const int32_t* qk_width,
                                     const int32_t* v_width, const float* scale, esp_heads** out);
 ESP_API void esp_heads_destroy(esp_heads* heads);
+
+// Makes head h one whose attention is not the softmax of all its scores; `parameter` is the window's radius >= 0 or the
+// number of keys >= 1, else 0. Heads other than ESP_HEAD_FULL and ESP_HEAD_TOP_K have query and key width 0.
+// ESP_UNSUPPORTED where the backend has full heads only.
+ESP_API esp_status esp_heads_set_kind(esp_heads* heads, int32_t head, int32_t kind, int32_t parameter);
+
+// Gives an ESP_HEAD_CONSTANT head its matrix p [length,length] for sequences of `length` tokens, and for shorter ones
+// for which it has no other: a sequence of L tokens takes rows and columns 0 .. L-2 and the last, each row divided by
+// its sum. Lengths ascend from call to call.
+ESP_API esp_status esp_heads_set_attention(esp_heads* heads, int32_t head, int32_t length, const float* p);
 
 // ---- ops: each has a file of its name under native/src/cpu ---------------------------------------------------------
 
@@ -256,7 +288,7 @@ ESP_API esp_status esp_quantize(esp_backend* backend, const void* x, int64_t x_p
                                 int32_t input_block, int8_t* codes, float* scales);
 
 // acc[t,n] of an int8 weight for given activation codes. For diagnosis: same arithmetic as esp_linear.
-// codes [rows,K] from -127 to 127, acc [rows,N], both contiguous
+// codes [rows,K] from -127 to 127, acc [rows,N], both contiguous   ESP_UNSUPPORTED for a weight of blocks
 ESP_API esp_status esp_linear_accumulators(esp_backend* backend, const int8_t* codes, int64_t rows,
                                            const esp_weight* weight, int32_t* acc);
 
@@ -280,7 +312,8 @@ ESP_API esp_status esp_add_layernorm(esp_backend* backend, const void* x, int64_
 // key_mask [T] or null: a key whose byte is 0 is not attended to; a sequence whose keys are all masked gives zeros.
 // head_mask [sequences, more than the largest index] or null: head h of sequence b has the factor
 // head_mask[b, index[h]], 1 without a mask. Where it is 0 the head is not computed: its context is zeros, its queries,
-// keys and values are not read.
+// keys and values are not read. key_mask means something to full and top-k heads only. A constant head must have a
+// matrix for every sequence's length.
 ESP_API esp_status esp_attention(esp_backend* backend, const void* qkv, int64_t qkv_pitch, int64_t tokens,
                                  int64_t sequences, const int32_t* offsets, const uint8_t* key_mask,
                                  const esp_heads* heads, const float* head_mask, int64_t head_mask_pitch, void* context,

@@ -15,6 +15,8 @@ import dev.espalier.parity.ParityWeights.PairedInt8;
 import dev.espalier.parity.ParityWeights.PairedLinear;
 import dev.espalier.parity.ParityWeights.PairedNorm;
 import dev.espalier.parity.ParityWeights.PairedTables;
+import dev.espalier.tensor.BlockMask;
+import dev.espalier.tensor.ConstantAttention;
 import dev.espalier.tensor.DType;
 import dev.espalier.tensor.Embeddings;
 import dev.espalier.tensor.HeadLayout;
@@ -73,6 +75,11 @@ public final class ParityBackend implements Backend {
     return new ParityBackend(tested, checks, inputBlock);
   }
 
+  /** Whether the backend under test has every kind of head; on a GPU there are full ones only. */
+  boolean hasAllKinds() {
+    return !tested.name().equals("cuda");
+  }
+
   /** Names what is computed from now on, for the messages. */
   public void where(String place) {
     this.where = place;
@@ -127,6 +134,25 @@ public final class ParityBackend implements Backend {
     return new PairedInt8(
         reference.int8Linear(outputs, inputs, weight, bias),
         tested.int8Linear(outputs, inputs, weight, bias));
+  }
+
+  @Override
+  public Linear blockLinear(BlockMask blocks, RowSource weight, float[] bias) {
+    float[] values = read(weight, blocks.rows(), blocks.columns());
+    RowSource rows = RowSource.withDtype(RowSource.of(values, blocks.columns()), weight.dtype());
+    return new PairedLinear(
+        reference.blockLinear(blocks, rows, bias),
+        tested.blockLinear(blocks, rows, bias),
+        values,
+        bias.clone(),
+        Optional.empty());
+  }
+
+  @Override
+  public Linear blockInt8Linear(BlockMask blocks, CodeSource weight, float[] bias) {
+    return new PairedInt8(
+        reference.blockInt8Linear(blocks, weight, bias),
+        tested.blockInt8Linear(blocks, weight, bias));
   }
 
   @Override
@@ -198,8 +224,9 @@ public final class ParityBackend implements Backend {
   }
 
   @Override
-  public Heads heads(HeadLayout layout) {
-    return new PairedHeads(reference.heads(layout), tested.heads(layout));
+  public Heads heads(HeadLayout layout, ConstantAttention constants) {
+    return new PairedHeads(
+        reference.heads(layout, constants), tested.heads(layout, constants), constants);
   }
 
   @Override
@@ -350,8 +377,7 @@ public final class ParityBackend implements Backend {
             + (batch.isMasked() ? " sequences with head masks" : " sequences"),
         expected,
         actual,
-        AttentionBounds.context(
-            rounding(OpKind.ATTENTION), in, batch, h.layout(), layer, expected));
+        AttentionBounds.context(rounding(OpKind.ATTENTION), in, batch, h, layer, expected));
   }
 
   @Override
@@ -368,7 +394,7 @@ public final class ParityBackend implements Backend {
         expected,
         actual,
         AttentionBounds.probabilities(
-            rounding(OpKind.ATTENTION_PROBABILITIES), in, batch, b, h.layout(), expected));
+            rounding(OpKind.ATTENTION_PROBABILITIES), in, batch, b, h, expected));
     return expected;
   }
 

@@ -2,6 +2,7 @@ package dev.espalier.backend;
 
 import dev.espalier.model.Activation;
 import dev.espalier.model.Pooling;
+import dev.espalier.tensor.ConstantAttention;
 import dev.espalier.tensor.Embeddings;
 import dev.espalier.tensor.HeadLayout;
 import dev.espalier.tensor.Heads;
@@ -154,7 +155,7 @@ final class PlanningBackend implements Backend {
   }
 
   @Override
-  public Heads heads(HeadLayout layout) {
+  public Heads heads(HeadLayout layout, ConstantAttention constants) {
     throw noWeights();
   }
 
