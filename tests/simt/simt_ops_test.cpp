@@ -74,9 +74,15 @@ struct Backends {
   double unit() const { return dtype == ESP_F32 ? 0x1p-24 : dtype == ESP_F16 ? 0x1p-11 : 0x1p-8; }
 };
 
+// The emulator, or the library of a real device that ESPALIER_CUDA_LIBRARY names.
+const char* library() {
+  const char* given = std::getenv("ESPALIER_CUDA_LIBRARY");
+  return given != nullptr && *given != '\0' ? given : SIMT_LIBRARY;
+}
+
 Backends make_backends(int32_t dtype) {
   esp_backend* gpu = nullptr;
-  CHECK_OK(esp_cuda_backend_create(SIMT_LIBRARY, 0, dtype, &gpu));
+  CHECK_OK(esp_cuda_backend_create(library(), 0, dtype, &gpu));
   return {make_backend(ESP_ISA_PORTABLE, 1), Backend(gpu), dtype};
 }
 
