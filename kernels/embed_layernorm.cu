@@ -29,7 +29,7 @@ __global__ void __launch_bounds__(kNormWarps * 32)
   const int warp = static_cast<int>(threadIdx.x) / 32;
   const int64_t row = static_cast<int64_t>(blockIdx.x) * (blockDim.x / 32) + warp;
   if (row >= rows) return;
-  float* s = dynamic_shared<float>() + warp * columns;
+  const LaneRow<E> s(dynamic_shared<float>() + warp * LaneRow<E>::floats(columns));
   const int64_t id = ids[row];
   const float* type = tables.type + static_cast<int64_t>(types[row]) * columns;
   const float* position = tables.position + static_cast<int64_t>(positions[row]) * columns;
@@ -51,11 +51,12 @@ __global__ void __launch_bounds__(kNormWarps * 32)
     load_pack(type + c, valid, aligned, t);
     load_pack(position + c, valid, aligned, p);
 #pragma unroll
-    for (int i = 0; i < N; ++i) {
-      if (i < valid) s[c + i] = v[i] + t[i] + p[i];
-    }
+    for (int i = 0; i < N; ++i) v[i] = v[i] + t[i] + p[i];
+    s.store(c, v);
   }
-  layernorm_row(s, columns, gamma, beta, eps, y + row * y_pitch);
+  y += row * y_pitch;
+  layernorm_row(s, columns, gamma, beta, eps,
+                [&](int c, int valid, const float(&v)[N]) { store_pack(y + c, valid, true, v); });
 }
 
 }  // namespace
@@ -74,11 +75,11 @@ cudaError_t embed_layernorm(int32_t dtype, const int32_t* ids, const int32_t* ty
                          position};
   return with_element(dtype, [&](auto element) {
     using E = typename decltype(element)::Type;
-    const int warps = norm_warps(columns);
+    const int warps = norm_warps<E>(columns);
     LaunchShape shape;
     shape.grid = dim3(static_cast<unsigned>((rows + warps - 1) / warps));
     shape.block = dim3(32 * warps);
-    shape.shared_bytes = static_cast<size_t>(columns) * warps * sizeof(float);
+    shape.shared_bytes = static_cast<size_t>(LaneRow<E>::floats(columns)) * warps * sizeof(float);
     shape.stream = stream;
     return launch(embed_layernorm_kernel<E>, shape, ids, types, positions, rows, static_cast<int>(columns), tables,
                   gamma, beta, eps, static_cast<E*>(y), y_pitch);

@@ -1,131 +1,108 @@
 // y[t,n] = sum_k x[t,k] * w[n,k] + bias[n], then the activation if there is one
 // x [rows,k], w [n,k], y [rows,n] f32 with pitches   bias [n]   any rows, n, k >= 0
-// grid (n / tile, rows / tile)   block 16 x 16   smem 2 stages of both tiles, transposed
+// grid (n / tile, rows / tile)   block 16 x 16   smem 3 stages of both tiles, brought in by cp.async (stage.cuh)
 // each sum is one chain of fused multiply-adds in the order of k: no tile changes its bits
 // CPU twin: native/src/cpu/linear.cpp
-#include "activate.cuh"
-#include "element.cuh"
+#include "epilogue.cuh"
 #include "launch.cuh"
-#include "ops.h"
+#include "stage.cuh"
 
 namespace espalier {
 namespace gpu {
 namespace {
 
-constexpr int kDepth = 16;  // of k in a stage
+constexpr int kStages = 3;  // of the large tile, two blocks of which fit a multiprocessor
 constexpr int kThreads = 256;
+constexpr int kShift = 1;
 
-// A tile [rows,kDepth] of a matrix on its way to shared memory: four of k in each part.
-template <int tile>
-struct Staged {
-  static constexpr int kParts = tile * kDepth / 4 / kThreads;
-  float part[kParts][4];
-
-  __device__ __forceinline__ void load(const float* x, int64_t pitch, int64_t first, int64_t rows, int k, int depth) {
-#pragma unroll
-    for (int i = 0; i < kParts; ++i) {
-      const int index = static_cast<int>(threadIdx.x) + i * kThreads;
-      const int64_t row = first + index / (kDepth / 4);
-      const int at = k + index % (kDepth / 4) * 4;
-      load_pack(x + row * pitch + at, row < rows ? depth - at : 0, true, part[i]);
-    }
-  }
-
-  // shared[k][row], rows tile + 4 apart: threads of a warp write different banks but for their four k.
-  __device__ __forceinline__ void store(float* shared) const {
-#pragma unroll
-    for (int i = 0; i < kParts; ++i) {
-      const int index = static_cast<int>(threadIdx.x) + i * kThreads;
-      float* p = shared + index % (kDepth / 4) * 4 * (tile + 4) + index / (kDepth / 4);
-#pragma unroll
-      for (int j = 0; j < 4; ++j) p[j * (tile + 4)] = part[i][j];
-    }
-  }
-};
-
-template <int tile>
-__global__ void __launch_bounds__(kThreads)
-    gemm_f32_kernel(Operands o, const float* bias, int32_t activation, float* y, int64_t y_pitch) {
-  constexpr int kEach = tile / 16;  // rows, and columns, of a thread
-  constexpr int kStage = kDepth * (tile + 4);
-  float* shared_x = dynamic_shared<float>();  // two stages, then two of w
-  float* shared_w = shared_x + 2 * kStage;
+// Thread (ty, tx) has the sums of rows ty + 16 i and columns tx + 16 j: the lanes of a half warp read eight rows of w
+// side by side, which meet no bank twice, and one row of x, and store whole sectors.
+template <int tile, bool gelu>
+__global__ void __launch_bounds__(kThreads, 2)
+    gemm_f32_kernel(Operands o, const float* bias, float* y, int64_t y_pitch) {
+  constexpr int kEach = tile / 16;
+  constexpr int kTileBytes = tile * kStageBytes;
+  unsigned char* shared = dynamic_shared();
   const int64_t first_row = static_cast<int64_t>(blockIdx.y) * tile;
   const int64_t first_column = static_cast<int64_t>(blockIdx.x) * tile;
-  const int ty = static_cast<int>(threadIdx.x) / 16 * 4;
-  const int tx = static_cast<int>(threadIdx.x) % 16 * 4;
-  const float* x = static_cast<const float*>(o.x);
-  const float* w = static_cast<const float*>(o.w);
+  const int ty = static_cast<int>(threadIdx.x) / 16;
+  const int tx = static_cast<int>(threadIdx.x) % 16;
+  const int k_bytes = o.k * static_cast<int>(sizeof(float));
+  const StageCopy<tile, kThreads, kShift> copy_x(o.x, o.x_pitch * sizeof(float), first_row, o.rows, k_bytes);
+  const StageCopy<tile, kThreads, kShift> copy_w(o.w, o.w_pitch * sizeof(float), first_column, o.n, k_bytes);
+  const int stages = (k_bytes + kStageBytes - 1) / kStageBytes;
+  auto copy = [&](int stage) {
+    if (stage < stages) {
+      unsigned char* at = shared + stage % kStages * (2 * kTileBytes);
+      copy_x.run(at, stage * kStageBytes);
+      copy_w.run(at + kTileBytes, stage * kStageBytes);
+    }
+    ptx::cp_async_commit();
+  };
 
   float acc[kEach][kEach] = {};
-  Staged<tile> next_x, next_w;
-  next_x.load(x, o.x_pitch, first_row, o.rows, 0, o.k);
-  next_w.load(w, o.w_pitch, first_column, o.n, 0, o.k);
-  int stage = 0;
-  for (int k = 0; k < o.k; k += kDepth) {
-    float* sx = shared_x + stage * kStage;
-    float* sw = shared_w + stage * kStage;
-    next_x.store(sx);
-    next_w.store(sw);
-    __syncthreads();  // the other stage was read before this one was written: one barrier is enough
-    if (k + kDepth < o.k) {
-      next_x.load(x, o.x_pitch, first_row, o.rows, k + kDepth, o.k);
-      next_w.load(w, o.w_pitch, first_column, o.n, k + kDepth, o.k);
-    }
-    const int depth = min(kDepth, o.k - k);
-    for (int d = 0; d < depth; ++d) {
-      float a[kEach], b[kEach];
 #pragma unroll
-      for (int i = 0; i < kEach; i += 4) {
-        load_pack(sx + d * (tile + 4) + ty + i * 16, 4, true, *reinterpret_cast<float(*)[4]>(a + i));
-        load_pack(sw + d * (tile + 4) + tx + i * 16, 4, true, *reinterpret_cast<float(*)[4]>(b + i));
-      }
+  for (int stage = 0; stage < kStages - 1; ++stage) copy(stage);
+  for (int stage = 0; stage < stages; ++stage) {
+    ptx::cp_async_wait<kStages - 2>();
+    __syncthreads();  // this stage is there for all, and all are done with the one that is overwritten next
+    copy(stage + kStages - 1);
+    const unsigned char* x = shared + stage % kStages * (2 * kTileBytes);
+    const unsigned char* w = x + kTileBytes;
+#pragma unroll 1  // or so many loads are under way that one block fills the registers
+    for (int chunk = 0; chunk < kStageBytes / 16; ++chunk) {  // beyond k both are zeros
+      float4 a[kEach];
 #pragma unroll
       for (int i = 0; i < kEach; ++i) {
+        a[i] = *reinterpret_cast<const float4*>(x + swizzled<kShift>(ty, chunk) + i * 16 * kStageBytes);
+      }
 #pragma unroll
-        for (int j = 0; j < kEach; ++j) acc[i][j] = fmaf(a[i], b[j], acc[i][j]);
+      for (int j = 0; j < kEach; ++j) {
+        const float4 b = *reinterpret_cast<const float4*>(w + swizzled<kShift>(tx, chunk) + j * 16 * kStageBytes);
+#pragma unroll
+        for (int i = 0; i < kEach; ++i) {
+          acc[i][j] = fmaf(a[i].x, b.x, acc[i][j]);
+          acc[i][j] = fmaf(a[i].y, b.y, acc[i][j]);
+          acc[i][j] = fmaf(a[i].z, b.z, acc[i][j]);
+          acc[i][j] = fmaf(a[i].w, b.w, acc[i][j]);
+        }
       }
     }
-    stage ^= 1;
   }
 
 #pragma unroll
-  for (int i = 0; i < kEach; ++i) {
-    const int64_t row = first_row + ty + i / 4 * 64 + i % 4;
-    if (row >= o.rows) continue;
+  for (int j = 0; j < kEach; ++j) {
+    const int64_t column = first_column + tx + j * 16;
+    if (column >= o.n) continue;
+    const float b = bias[column];
 #pragma unroll
-    for (int j = 0; j < kEach; j += 4) {
-      const int64_t column = first_column + tx + j * 16;
-      const int valid = static_cast<int>(o.n - column);
-      float v[4];
-#pragma unroll
-      for (int c = 0; c < 4; ++c) {
-        v[c] = c < valid ? acc[i][j + c] + bias[column + c] : 0.0f;
-        if (activation != kNoActivation) v[c] = activate(activation, v[c]);
-      }
-      if (valid > 0) store_pack(y + row * y_pitch + column, valid, true, v);
+    for (int i = 0; i < kEach; ++i) {
+      const int64_t row = first_row + ty + i * 16;
+      if (row < o.rows) y[row * y_pitch + column] = finish<float, gelu>(acc[i][j] + b);
     }
   }
 }
 
-template <int tile>
-cudaError_t start(const Operands& o, const float* bias, int32_t activation, float* y, int64_t y_pitch,
-                  cudaStream_t stream) {
+template <int tile, bool gelu>
+cudaError_t start(const Operands& o, const float* bias, const Result& y, cudaStream_t stream) {
   LaunchShape shape;
   shape.grid = dim3(static_cast<unsigned>((o.n + tile - 1) / tile), static_cast<unsigned>((o.rows + tile - 1) / tile));
   shape.block = dim3(kThreads);
-  shape.shared_bytes = 4 * kDepth * (tile + 4) * sizeof(float);
+  shape.shared_bytes = kStages * 2 * tile * kStageBytes;
   shape.stream = stream;
-  return launch(gemm_f32_kernel<tile>, shape, o, bias, activation, y, y_pitch);
+  return launch(gemm_f32_kernel<tile, gelu>, shape, o, bias, static_cast<float*>(y.y), y.pitch);
 }
 
 }  // namespace
 
-cudaError_t gemm_f32(const Operands& operands, const float* bias, int32_t activation, float* y, int64_t y_pitch,
-                     int32_t multiprocessors, cudaStream_t stream) {
+cudaError_t gemm_f32(const Operands& operands, const float* bias, int32_t activation, const Result& y, const Card& card,
+                     cudaStream_t stream) {
   const int64_t large = ((operands.n + 127) / 128) * ((operands.rows + 127) / 128);
-  if (large >= multiprocessors) return start<128>(operands, bias, activation, y, y_pitch, stream);
-  return start<64>(operands, bias, activation, y, y_pitch, stream);
+  return with_activation(ESP_F32, activation, operands.rows, y, operands.n, stream, [&](auto gelu) {
+    constexpr bool kGelu = decltype(gelu)::value;
+    return large >= card.multiprocessors ? start<128, kGelu>(operands, bias, y, stream)
+                                         : start<64, kGelu>(operands, bias, y, stream);
+  });
 }
 
 }  // namespace gpu

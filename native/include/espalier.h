@@ -33,7 +33,7 @@
 extern "C" {
 #endif
 
-#define ESP_ABI_VERSION 6
+#define ESP_ABI_VERSION 8
 
 typedef int32_t esp_status;
 enum {
@@ -42,7 +42,13 @@ enum {
   ESP_OUT_OF_MEMORY = 2,
   ESP_UNSUPPORTED = 3,  // this machine or this build cannot do it
   ESP_INTERNAL = 4,
-  ESP_DEVICE_LOST = 5  // the device failed: everything on it is gone, and this process cannot use it any more
+  ESP_DEVICE_LOST = 5,  // the device failed: everything on it is gone, and this process cannot use it any more
+  // Why there is no device to work on; esp_last_error says what to do.
+  ESP_NO_LIBRARY = 6,  // the backend's library is missing, or belongs to another release
+  ESP_NO_DRIVER = 7,
+  ESP_OLD_DRIVER = 8,  // older than the CUDA that the library was built with
+  ESP_NO_DEVICE = 9,   // the driver sees none of that number, or somebody else holds it
+  ESP_OLD_DEVICE = 10  // of a compute capability below 8.0
 };
 
 // Instruction sets of the CPU backend, in ascending order: of those that a machine has, the last is the best.
@@ -69,6 +75,19 @@ enum {
 };
 
 enum { ESP_POOL_MEAN = 0, ESP_POOL_CLS = 1, ESP_POOL_MAX = 2 };
+
+// What a head's queries attend to.
+enum {
+  ESP_HEAD_FULL = 0,      // all keys, by softmax
+  ESP_HEAD_CONSTANT = 1,  // all keys, by a fixed matrix
+  ESP_HEAD_PREVIOUS = 2,  // the token before, the first token to itself
+  ESP_HEAD_NEXT = 3,      // the token behind, the last token to itself
+  ESP_HEAD_SAME = 4,      // the token itself
+  ESP_HEAD_FIRST = 5,     // the first token
+  ESP_HEAD_WINDOW = 6,    // the mean of the tokens at most `parameter` away
+  ESP_HEAD_TOP_K = 7,     // the `parameter` keys of highest score, by softmax; of equal ones the first
+  ESP_HEAD_KINDS = 8
+};
 
 // Storage of a weight, and of the tensors between ops. A linear weight is ESP_I8, or given as fp32 and kept on a CPU as
 // the type says, on a GPU (ESP_F32 only) in the backend's own type.
@@ -118,15 +137,16 @@ ESP_API esp_status esp_backend_create(int32_t isa, int32_t threads, esp_backend*
 
 // The CUDA devices that the library at path `library` (libespalier_cuda, or the emulator) can see, and the CUDA
 // versions of the driver and of the library, as 1000 * major + 10 * minor. A library stays open until the process ends.
-// ESP_UNSUPPORTED if the library cannot be opened or belongs to another release, if there is no driver or it is too
-// old, or if there is no device: the text says which, and *driver and *runtime are set where they are known, else 0.
+// ESP_NO_LIBRARY, ESP_NO_DRIVER, ESP_OLD_DRIVER or ESP_NO_DEVICE where something is missing; *driver and *runtime are
+// set where they are known, else 0.
 ESP_API esp_status esp_cuda_inventory(const char* library, int32_t* count, int32_t* driver, int32_t* runtime);
 
 // A device's name (at most 255 characters and the end) and its facts, ESP_CUDA_FACTS numbers.
 ESP_API esp_status esp_cuda_device(const char* library, int32_t device, char* name, int64_t* facts);
 
 // A backend on a device. Tensors between ops, and weights that are given as fp32, are kept as `dtype`: ESP_F32, ESP_F16
-// or ESP_BF16. ESP_UNSUPPORTED as above, and for a device of a compute capability below 8.0.
+// or ESP_BF16. Fails as above, with ESP_OLD_DEVICE for a device of a compute capability below 8.0, and with
+// ESP_OUT_OF_MEMORY where others have taken its memory.
 ESP_API esp_status esp_cuda_backend_create(const char* library, int32_t device, int32_t dtype, esp_backend** out);
 
 ESP_API void esp_backend_destroy(esp_backend* backend);
@@ -134,6 +154,12 @@ ESP_API void esp_backend_destroy(esp_backend* backend);
 // A handle on the same backend, for one caller at a time: its ops run in order, and beside those of other lanes.
 // Objects made with one may be used with any. Destroyed with esp_backend_destroy, before the backend.
 ESP_API esp_status esp_lane_create(esp_backend* backend, esp_backend** out);
+
+// Takes the memory that ops on the lane need beside their arguments, so that none is taken while they run: for int8
+// products of up to `rows` rows and `codes` codes of activations (each row rounded up to a multiple of 16), and for
+// feed_forward with up to `intermediate` elements between its two products. An op that needs more takes more.
+// ESP_OUT_OF_MEMORY leaves the lane as it was or smaller, and usable.
+ESP_API esp_status esp_lane_reserve(esp_backend* lane, int64_t rows, int64_t codes, int64_t intermediate);
 
 // Gives the ops that follow on the lane a number, from 0 up to 2^30, by which esp_fault_tag names the one that failed
 // on the device.
@@ -187,6 +213,15 @@ ESP_API esp_status esp_read_matrix(esp_backend* lane, const void* x, int64_t x_p
 // An empty linear layer with weight [n,k] and bias [n], both zeros at first. n, k >= 0: where all heads of a layer are
 // gone, k is 0 and every row of y is the bias.
 ESP_API esp_status esp_weight_create(esp_backend* backend, int32_t n, int32_t k, int32_t dtype, esp_weight** out);
+
+// The same for a weight some of whose blocks are zeros, which are neither stored nor multiplied. Blocks are squares of
+// `block` rows and columns, a multiple of 8, those at the end smaller; block (i, j) may hold other values than zeros
+// only where kept[i,j] is not 0.   kept [ceil(n / block), ceil(k / block)]
+// Rows are set whole, with zeros (codes 0, without zero points) in what is not kept. Results have the bits of the dense
+// weight's, but where x is not finite: what is not kept does not meet it. The input block of an int8 weight must divide
+// `block`. A backend may keep the weight dense.
+ESP_API esp_status esp_weight_create_blocks(esp_backend* backend, int32_t n, int32_t k, int32_t dtype, int32_t block,
+                                            const uint8_t* kept, esp_weight** out);
 ESP_API void esp_weight_destroy(esp_weight* weight);
 
 // Packs rows first .. first+count-1 of a weight that is not int8 from values [count,k], contiguous. For ESP_F16 and
@@ -209,12 +244,22 @@ ESP_API esp_status esp_weight_set_bias(esp_weight* weight, int32_t first, int32_
 // Bytes that the packed weight and its bias occupy.
 ESP_API int64_t esp_weight_bytes(const esp_weight* weight);
 
-// Heads 0..count-1; head h is column index[h] of head masks, has query and key width qk_width[h] >= 1, value width
+// Heads 0..count-1; head h is column index[h] of head masks, has query and key width qk_width[h] >= 0, value width
 // v_width[h] >= 1 and the softmax scale scale[h]. They fix the columns of qkv: all queries side by side, then all keys,
 // then all values, so that qkv has 2*sum(qk_width) + sum(v_width) columns and the context has sum(v_width). count >= 0.
 ESP_API esp_status esp_heads_create(esp_backend* backend, int32_t count, const int32_t* index, const int32_t* qk_width,
                                     const int32_t* v_width, const float* scale, esp_heads** out);
 ESP_API void esp_heads_destroy(esp_heads* heads);
+
+// Makes head h one whose attention is not the softmax of all its scores; `parameter` is the window's radius >= 0 or the
+// number of keys >= 1, else 0. Heads other than ESP_HEAD_FULL and ESP_HEAD_TOP_K have query and key width 0.
+// ESP_UNSUPPORTED where the backend has full heads only.
+ESP_API esp_status esp_heads_set_kind(esp_heads* heads, int32_t head, int32_t kind, int32_t parameter);
+
+// Gives an ESP_HEAD_CONSTANT head its matrix p [length,length] for sequences of `length` tokens, and for shorter ones
+// for which it has no other: a sequence of L tokens takes rows and columns 0 .. L-2 and the last, each row divided by
+// its sum. Lengths ascend from call to call.
+ESP_API esp_status esp_heads_set_attention(esp_heads* heads, int32_t head, int32_t length, const float* p);
 
 // ---- ops: each has a file of its name under native/src/cpu ---------------------------------------------------------
 
@@ -243,7 +288,7 @@ ESP_API esp_status esp_quantize(esp_backend* backend, const void* x, int64_t x_p
                                 int32_t input_block, int8_t* codes, float* scales);
 
 // acc[t,n] of an int8 weight for given activation codes. For diagnosis: same arithmetic as esp_linear.
-// codes [rows,K] from -127 to 127, acc [rows,N], both contiguous
+// codes [rows,K] from -127 to 127, acc [rows,N], both contiguous   ESP_UNSUPPORTED for a weight of blocks
 ESP_API esp_status esp_linear_accumulators(esp_backend* backend, const int8_t* codes, int64_t rows,
                                            const esp_weight* weight, int32_t* acc);
 
@@ -267,7 +312,8 @@ ESP_API esp_status esp_add_layernorm(esp_backend* backend, const void* x, int64_
 // key_mask [T] or null: a key whose byte is 0 is not attended to; a sequence whose keys are all masked gives zeros.
 // head_mask [sequences, more than the largest index] or null: head h of sequence b has the factor
 // head_mask[b, index[h]], 1 without a mask. Where it is 0 the head is not computed: its context is zeros, its queries,
-// keys and values are not read.
+// keys and values are not read. key_mask means something to full and top-k heads only. A constant head must have a
+// matrix for every sequence's length.
 ESP_API esp_status esp_attention(esp_backend* backend, const void* qkv, int64_t qkv_pitch, int64_t tokens,
                                  int64_t sequences, const int32_t* offsets, const uint8_t* key_mask,
                                  const esp_heads* heads, const float* head_mask, int64_t head_mask_pitch, void* context,

@@ -82,6 +82,11 @@ esp_status esp_lane_create(esp_backend* backend, esp_backend** out) {
   return backend->table->lane_create(backend, out);
 }
 
+esp_status esp_lane_reserve(esp_backend* lane, int64_t rows, int64_t codes, int64_t intermediate) {
+  const espalier::Table& table = *lane->table;
+  return table.lane_reserve == nullptr ? ESP_OK : table.lane_reserve(lane, rows, codes, intermediate);
+}
+
 esp_status esp_lane_tag(esp_backend* lane, int32_t tag) { return lane->table->lane_tag(lane, tag); }
 
 int32_t esp_fault_tag(esp_backend* lane) { return lane->table->fault_tag(lane); }
@@ -126,6 +131,13 @@ esp_status esp_weight_create(esp_backend* backend, int32_t n, int32_t k, int32_t
   return backend->table->weight_create(backend, n, k, dtype, out);
 }
 
+esp_status esp_weight_create_blocks(esp_backend* backend, int32_t n, int32_t k, int32_t dtype, int32_t block,
+                                    const uint8_t* kept, esp_weight** out) {
+  const espalier::Table& table = *backend->table;
+  return table.weight_create_blocks == nullptr ? table.weight_create(backend, n, k, dtype, out)
+                                               : table.weight_create_blocks(backend, n, k, dtype, block, kept, out);
+}
+
 void esp_weight_destroy(esp_weight* weight) {
   if (weight != nullptr) weight->table->weight_destroy(weight);
 }
@@ -152,6 +164,18 @@ int64_t esp_weight_bytes(const esp_weight* weight) { return weight->table->weigh
 esp_status esp_heads_create(esp_backend* backend, int32_t count, const int32_t* index, const int32_t* qk_width,
                             const int32_t* v_width, const float* scale, esp_heads** out) {
   return backend->table->heads_create(backend, count, index, qk_width, v_width, scale, out);
+}
+
+esp_status esp_heads_set_kind(esp_heads* heads, int32_t head, int32_t kind, int32_t parameter) {
+  return heads->table->heads_set_kind == nullptr
+             ? espalier::fail(ESP_UNSUPPORTED, "this backend has full attention heads only")
+             : heads->table->heads_set_kind(heads, head, kind, parameter);
+}
+
+esp_status esp_heads_set_attention(esp_heads* heads, int32_t head, int32_t length, const float* p) {
+  return heads->table->heads_set_attention == nullptr
+             ? espalier::fail(ESP_UNSUPPORTED, "this backend has full attention heads only")
+             : heads->table->heads_set_attention(heads, head, length, p);
 }
 
 void esp_heads_destroy(esp_heads* heads) {

@@ -16,7 +16,7 @@ namespace {
 
 const CpuBackend& cpu(const esp_backend* backend) { return *static_cast<const CpuBackend*>(backend); }
 const CpuWeight& cpu(const esp_weight* weight) { return *static_cast<const CpuWeight*>(weight); }
-const Heads& cpu(const esp_heads* heads) { return static_cast<const CpuHeads*>(heads)->heads; }
+const CpuHeads& cpu(const esp_heads* heads) { return *static_cast<const CpuHeads*>(heads); }
 
 const float* floats(const void* x) { return static_cast<const float*>(x); }
 float* floats(void* x) { return static_cast<float*>(x); }
@@ -31,6 +31,13 @@ void require_finite(int64_t row, int64_t rows) {
 
 void run_linear(Call& call, const Kernels& kernels, const float* x, int64_t x_pitch, int64_t rows,
                 const CpuWeight& weight, float* y, int64_t y_pitch) {
+  if (weight.in_blocks()) {
+    if (weight.dtype != ESP_I8) {
+      return kernels.linear_blocks(call, x, x_pitch, rows, weight.weight, weight.chunks, y, y_pitch);
+    }
+    return require_finite(kernels.int8.linear_blocks(call, x, x_pitch, rows, weight.int8, weight.chunks, y, y_pitch),
+                          rows);
+  }
   if (weight.dtype != ESP_I8) return kernels.linear(call, x, x_pitch, rows, weight.weight, y, y_pitch);
   require_finite(kernels.int8.linear(call, x, x_pitch, rows, weight.int8, y, y_pitch), rows);
 }
@@ -59,9 +66,23 @@ Int8Weight panels_of(const Int8Weight& w, int32_t panel, int64_t panel_bytes, in
   return part;
 }
 
+// The same of a weight of blocks, whose packed elements stay where they are: chunks are counted from the first.
+void run_block_columns(Call& call, const Kernels& kernels, const float* x, int64_t x_pitch, int64_t rows,
+                       const CpuWeight& w, int32_t from, int32_t to, float* y, int64_t y_pitch) {
+  const Chunks chunks{w.chunks.begin + from, w.chunks.chunk};
+  if (w.dtype != ESP_I8) {
+    Weight part = panels_of(w.weight, from, to);
+    part.packed = w.weight.packed;
+    kernels.linear_blocks(call, x, x_pitch, rows, part, chunks, y, y_pitch);
+  } else {
+    Int8Weight part = panels_of(w.int8, kernels.panel, 0, from, to);
+    require_finite(kernels.int8.linear_blocks(call, x, x_pitch, rows, part, chunks, y, y_pitch), rows);
+  }
+}
+
 int64_t columns(const CpuWeight& weight) { return weight.dtype == ESP_I8 ? weight.int8.n : weight.weight.n; }
 
-// Two weights of different dtypes: op by op, some rows at a time.
+// Two weights of different dtypes, or one of blocks: op by op, some rows at a time.
 void mixed_feed_forward(Call& call, const Kernels& kernels, const float* x, int64_t x_pitch, int64_t rows,
                         const CpuWeight& in, int32_t activation, const CpuWeight& out, float* y, int64_t y_pitch) {
   constexpr int64_t kRows = 256;
@@ -113,30 +134,6 @@ esp_status read_matrix(esp_backend*, const void* x, int64_t x_pitch, int64_t row
   return ESP_OK;
 }
 
-esp_status heads_create(esp_backend* backend, int32_t count, const int32_t* index, const int32_t* qk_width,
-                        const int32_t* v_width, const float* scale, esp_heads** out) {
-  return guard([&] {
-    auto heads = std::make_unique<CpuHeads>();
-    heads->table = backend->table;
-    int32_t qk_total = 0;
-    for (int32_t h = 0; h < count; ++h) qk_total += qk_width[h];
-    int32_t qk = 0;
-    int32_t v = 0;
-    for (int32_t h = 0; h < count; ++h) {
-      heads->list.push_back({index[h], qk, qk_total + qk, 2 * qk_total + v, v, qk_width[h], v_width[h], scale[h]});
-      qk += qk_width[h];
-      v += v_width[h];
-      heads->heads.largest_qk = std::max(heads->heads.largest_qk, qk_width[h]);
-      heads->heads.largest_v = std::max(heads->heads.largest_v, v_width[h]);
-    }
-    heads->heads.count = count;
-    heads->heads.heads = heads->list.data();
-    *out = heads.release();
-  });
-}
-
-void heads_destroy(esp_heads* heads) { delete static_cast<CpuHeads*>(heads); }
-
 esp_status embed_layernorm(esp_backend* backend, const int32_t* ids, const int32_t* types, const int32_t* positions,
                            int64_t rows, int64_t columns, const void* word, int32_t word_dtype,
                            const float* word_scales, int32_t word_zero_point, const float* type, const float* position,
@@ -169,7 +166,9 @@ esp_status linear_columns(esp_backend* backend, const void* x, int64_t x_pitch, 
     const int32_t to = (first + count + panel - 1) / panel;
     float* part = floats(y) + int64_t{from} * panel;
     Call call(*b.pool);
-    if (w.dtype != ESP_I8) {
+    if (w.in_blocks()) {
+      run_block_columns(call, b.kernels, floats(x), x_pitch, rows, w, from, to, part, y_pitch);
+    } else if (w.dtype != ESP_I8) {
       b.kernels.linear(call, floats(x), x_pitch, rows, panels_of(w.weight, from, to), part, y_pitch);
     } else {
       require_finite(b.kernels.int8.linear(call, floats(x), x_pitch, rows,
@@ -194,6 +193,7 @@ esp_status linear_accumulators(esp_backend* backend, const int8_t* codes, int64_
                                int32_t* acc) {
   return guard([&] {
     require_int8(cpu(weight), "only int8 products have accumulators");
+    if (cpu(weight).in_blocks()) throw Error(ESP_UNSUPPORTED, "the accumulators of a weight of blocks are not shown");
     const CpuBackend& b = cpu(backend);
     Call call(*b.pool);
     b.kernels.int8.accumulators(call, codes, rows, cpu(weight).int8, acc);
@@ -219,7 +219,7 @@ esp_status feed_forward(esp_backend* backend, const void* x, int64_t x_pitch, in
     const CpuWeight& out = cpu(w_out);
     if (columns(in) == 0) {
       run_linear(call, kernels, floats(x), x_pitch, rows, out, floats(y), y_pitch);
-    } else if (in.dtype != out.dtype) {
+    } else if (in.dtype != out.dtype || in.in_blocks() || out.in_blocks()) {
       mixed_feed_forward(call, kernels, floats(x), x_pitch, rows, in, activation, out, floats(y), y_pitch);
     } else if (in.dtype != ESP_I8) {
       kernels.feed_forward(call, floats(x), x_pitch, rows, in.weight, activation, out.weight, floats(y), y_pitch);
@@ -248,8 +248,11 @@ esp_status attention(esp_backend* backend, const void* qkv, int64_t qkv_pitch, i
   return guard([&] {
     const CpuBackend& b = cpu(backend);
     Call call(*b.pool);
-    b.kernels.attention(call, floats(qkv), qkv_pitch, sequences, offsets, key_mask, cpu(heads),
-                        HeadMask{head_mask, head_mask_pitch}, floats(context), context_pitch);
+    const HeadMask mask{head_mask, head_mask_pitch};
+    b.kernels.attention(call, floats(qkv), qkv_pitch, sequences, offsets, key_mask, cpu(heads).heads, mask,
+                        floats(context), context_pitch);
+    b.kernels.attention_kinds(call, floats(qkv), qkv_pitch, sequences, offsets, key_mask, cpu(heads).kinds, mask,
+                              floats(context), context_pitch);
   });
 }
 
@@ -258,7 +261,20 @@ esp_status attention_probabilities(esp_backend* backend, const void* qkv, int64_
   return guard([&] {
     const CpuBackend& b = cpu(backend);
     Call call(*b.pool);
-    b.kernels.attention_probabilities(call, floats(qkv), qkv_pitch, length, key_mask, cpu(heads), p);
+    const CpuHeads& all = cpu(heads);
+    if (all.kinds.count == 0) {
+      b.kernels.attention_probabilities(call, floats(qkv), qkv_pitch, length, key_mask, all.heads, p);
+      return;
+    }
+    for (const KindHead& head : all.list) {
+      if (head.kind == ESP_HEAD_FULL) {
+        const Heads one{1, head.head.qk_width, head.head.v_width, &head.head};
+        b.kernels.attention_probabilities(call, floats(qkv), qkv_pitch, length, key_mask, one, p);
+      } else {
+        b.kernels.kind_probabilities(call, floats(qkv), qkv_pitch, length, key_mask, head, p);
+      }
+      p += length * length;
+    }
   });
 }
 
@@ -274,6 +290,7 @@ esp_status pool(esp_backend* backend, int32_t pooling, int32_t normalize, const 
 const Table kTable = {kTableVersion,
                       backend_destroy,
                       lane_create,
+                      nullptr,
                       lane_tag,
                       fault_tag,
                       synchronize,
@@ -292,8 +309,8 @@ const Table kTable = {kTableVersion,
                       cpu_weight_set_input_block,
                       cpu_weight_set_bias,
                       cpu_weight_bytes,
-                      heads_create,
-                      heads_destroy,
+                      cpu_heads_create,
+                      cpu_heads_destroy,
                       embed_layernorm,
                       linear,
                       quantize,
@@ -304,7 +321,10 @@ const Table kTable = {kTableVersion,
                       attention,
                       attention_probabilities,
                       pool,
-                      linear_columns};
+                      linear_columns,
+                      cpu_weight_create_blocks,
+                      cpu_heads_set_kind,
+                      cpu_heads_set_attention};
 
 }  // namespace
 

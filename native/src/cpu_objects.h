@@ -24,15 +24,38 @@ struct CpuWeight : esp_weight {
   int32_t dtype = ESP_F32;
   Weight weight{};    // of all other types
   Int8Weight int8{};  // of ESP_I8
+  // Of a weight of blocks, else empty: what `chunks` points to.
+  std::vector<int32_t> chunk_begin, chunk_list;
+  Chunks chunks{};
+  bool in_blocks() const { return chunks.begin != nullptr; }
 };
 
 struct CpuHeads : esp_heads {
-  std::vector<Head> list;
+  std::vector<KindHead> list;  // all of them, in their order
+  // What the kernels run over: the full ones, and the others.
+  std::vector<Head> full;
+  std::vector<KindHead> others;
   Heads heads{};
+  KindHeads kinds{};
+  // Of each head of the list, what its constants point to.
+  struct Constants {
+    std::vector<ConstantAttention> lengths;
+    std::vector<std::unique_ptr<float[]>> matrices;
+  };
+  std::vector<Constants> constants;
 };
+
+// The entries of the table for heads: cpu_heads.cpp.
+esp_status cpu_heads_create(esp_backend* backend, int32_t count, const int32_t* index, const int32_t* qk_width,
+                            const int32_t* v_width, const float* scale, esp_heads** out);
+void cpu_heads_destroy(esp_heads* heads);
+esp_status cpu_heads_set_kind(esp_heads* heads, int32_t head, int32_t kind, int32_t parameter);
+esp_status cpu_heads_set_attention(esp_heads* heads, int32_t head, int32_t length, const float* p);
 
 // The entries of the table for weights: cpu_weight.cpp.
 esp_status cpu_weight_create(esp_backend* backend, int32_t n, int32_t k, int32_t dtype, esp_weight** out);
+esp_status cpu_weight_create_blocks(esp_backend* backend, int32_t n, int32_t k, int32_t dtype, int32_t block,
+                                    const uint8_t* kept, esp_weight** out);
 void cpu_weight_destroy(esp_weight* weight);
 esp_status cpu_weight_set_rows(esp_weight* weight, int32_t first, int32_t count, const float* values);
 esp_status cpu_weight_set_codes(esp_weight* weight, int32_t first, int32_t count, const int8_t* codes,

@@ -6,7 +6,7 @@
 
 namespace espalier {
 
-// The table of the library at `path`; opened once and never closed. Throws Error(ESP_UNSUPPORTED) if it cannot be
+// The table of the library at `path`; opened once and never closed. Throws Error(ESP_NO_LIBRARY) if it cannot be
 // opened, is no backend's library, or belongs to another release.
 const CudaTable& open_cuda_library(const char* path);
 

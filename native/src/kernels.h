@@ -38,10 +38,38 @@ struct Int8Weight {
   int32_t* zero_points;  // null if there are none
 };
 
+// Which chunks of 8 rows of k each panel of a block-sparse weight has: those number begin[p] .. begin[p+1]-1, each of
+// which is chunk[i] of k. Its packed elements are [chunks][8][panel], its codes [chunks][8 / group][panel][group].
+struct Chunks {
+  const int32_t* begin;
+  const int32_t* chunk;
+};
+
 struct Heads {
   int32_t count;
   int32_t largest_qk, largest_v;
   const Head* heads;
+};
+
+// The attention of a constant head over sequences of `length` tokens: p [length, length].
+struct ConstantAttention {
+  int32_t length;
+  const float* p;
+};
+
+// A head that is not a full one: kind and parameter as in esp_heads_set_kind; a constant one has `constants`, by
+// ascending length.
+struct KindHead {
+  Head head;
+  int32_t kind, parameter;
+  int32_t constant_count;
+  const ConstantAttention* constants;
+};
+
+struct KindHeads {
+  int32_t count;
+  int32_t largest_qk, largest_v;
+  const KindHead* heads;
 };
 
 // What each sequence multiplies each head's context by: [sequences, heads] with a pitch; without factors, 1.
@@ -66,6 +94,10 @@ struct Int8Kernels {
   int64_t (*feed_forward)(Call&, const float* x, int64_t x_pitch, int64_t rows, const Int8Weight& in,
                           int32_t activation, const Int8Weight& out, float* y, int64_t y_pitch);
   void (*accumulators)(Call&, const int8_t* x, int64_t rows, const Int8Weight&, int32_t* y);
+  void (*pack_blocks)(const Int8Weight&, const Chunks&, int32_t first, int32_t count, const int8_t* codes,
+                      const float* scales);
+  int64_t (*linear_blocks)(Call&, const float* x, int64_t x_pitch, int64_t rows, const Int8Weight&, const Chunks&,
+                           float* y, int64_t y_pitch);
 };
 
 // A table of word embeddings: rows of fp32, of 16-bit numbers, or of codes whose value is (code - zero_point) *
@@ -98,6 +130,14 @@ struct Kernels {
   void (*pool)(Call&, int32_t pooling, int32_t normalize, const float* x, int64_t x_pitch, int64_t columns,
                int64_t sequences, const int32_t* offsets, float* y, int64_t y_pitch);
   void (*activate)(int32_t activation, const float* x, int64_t count, float* y);  // on the calling thread
+  void (*attention_kinds)(Call&, const float* qkv, int64_t qkv_pitch, int64_t sequences, const int32_t* offsets,
+                          const uint8_t* key_mask, const KindHeads&, const HeadMask&, float* context,
+                          int64_t context_pitch);
+  void (*kind_probabilities)(Call&, const float* qkv, int64_t qkv_pitch, int64_t length, const uint8_t* key_mask,
+                             const KindHead&, float* p);
+  void (*pack_blocks)(const Weight&, const Chunks&, int32_t first, int32_t count, const float* values);
+  void (*linear_blocks)(Call&, const float* x, int64_t x_pitch, int64_t rows, const Weight&, const Chunks&, float* y,
+                        int64_t y_pitch);
   Int8Kernels int8;
 };
 

@@ -12,13 +12,14 @@
 
 namespace espalier {
 
-constexpr int32_t kTableVersion = 4;
+constexpr int32_t kTableVersion = 6;
 
 // Every entry does what the function of its name in espalier.h says.
 struct Table {
   int32_t version;
   decltype(&esp_backend_destroy) backend_destroy;
   decltype(&esp_lane_create) lane_create;
+  decltype(&esp_lane_reserve) lane_reserve;  // null: nothing to reserve
   decltype(&esp_lane_tag) lane_tag;
   decltype(&esp_fault_tag) fault_tag;
   decltype(&esp_synchronize) synchronize;
@@ -49,7 +50,10 @@ struct Table {
   decltype(&esp_attention) attention;
   decltype(&esp_attention_probabilities) attention_probabilities;
   decltype(&esp_pool) pool;
-  decltype(&esp_linear_columns) linear_columns;  // null: esp_linear does it, all columns
+  decltype(&esp_linear_columns) linear_columns;              // null: esp_linear does it, all columns
+  decltype(&esp_weight_create_blocks) weight_create_blocks;  // null: esp_weight_create does it, the weight is dense
+  decltype(&esp_heads_set_kind) heads_set_kind;              // null, as the next: there are full heads only
+  decltype(&esp_heads_set_attention) heads_set_attention;
 };
 
 // What a backend's library gives when it is opened. `fail` keeps `text` as this thread's esp_last_error and returns

@@ -97,30 +97,6 @@ class UnitAhead {
   Ahead query_, key_, value_;
 };
 
-// Multiplies the sums of p . v by the head's factor over the sums of p.
-struct ContextSink {
-  float* y;
-  int64_t pitch;
-  int64_t rows;     // of the tile that exist
-  int64_t columns;  // from the panel's first one on
-  const float* inverse;
-  float factor;
-
-  ESP_INLINE bool resumes() const { return false; }
-  ESP_INLINE Vector begin(int, int) const { return splat(0.0f); }
-  ESP_INLINE void end(int row, int vector, Vector sum) const {
-    if (row >= rows) return;
-    const int64_t left = columns - vector * kLanes;
-    float* p = y + row * pitch + vector * kLanes;
-    sum = sum * splat(inverse[row] * factor);
-    if (left >= kLanes) {
-      store(p, sum);
-    } else if (left > 0) {
-      store(p, sum, first_lanes(left));
-    }
-  }
-};
-
 }  // namespace
 
 void attention(Call& call, const float* qkv, int64_t qkv_pitch, int64_t sequences, const int32_t* offsets,

@@ -50,6 +50,30 @@ struct ScoreSink {
   }
 };
 
+// Multiplies the sums of p . v by the head's factor over the sums of p.
+struct ContextSink {
+  float* y;
+  int64_t pitch;
+  int64_t rows;     // of the tile that exist
+  int64_t columns;  // from the panel's first one on
+  const float* inverse;
+  float factor;
+
+  ESP_INLINE bool resumes() const { return false; }
+  ESP_INLINE Vector begin(int, int) const { return splat(0.0f); }
+  ESP_INLINE void end(int row, int vector, Vector sum) const {
+    if (row >= rows) return;
+    const int64_t left = columns - vector * kLanes;
+    float* p = y + row * pitch + vector * kLanes;
+    sum = sum * splat(inverse[row] * factor);
+    if (left >= kLanes) {
+      store(p, sum);
+    } else if (left > 0) {
+      store(p, sum, first_lanes(left));
+    }
+  }
+};
+
 // The vectors of a packed tile that hold the same chunk of a group's rows: one, or two of four lanes.
 struct GroupVector {
   static constexpr int kParts = kLanes >= kChunk ? 1 : kChunk / kLanes;

@@ -8,9 +8,10 @@ namespace espalier {
 namespace ESP_ISA_NS {
 
 const Kernels& kernels() {
-  static constexpr Kernels table = {kPanel,     fma_chains,   pack_weight,   embed_layernorm, linear,
-                                    activation, feed_forward, add_layernorm, attention,       attention_probabilities,
-                                    pool,       activate,     kInt8Kernels};
+  static constexpr Kernels table = {
+      kPanel,          fma_chains,         pack_weight, embed_layernorm,         linear,      activation,
+      feed_forward,    add_layernorm,      attention,   attention_probabilities, pool,        activate,
+      attention_kinds, kind_probabilities, pack_blocks, linear_blocks,           kInt8Kernels};
   return table;
 }
 

@@ -41,7 +41,13 @@ void DeviceMemory::reserve(int64_t bytes, cudaStream_t stream) {
 
 CudaBackend::CudaBackend(const Table* t, int32_t device_index, int32_t element)
     : esp_backend{t}, device(device_index), dtype(element) {
-  check(cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device), "asking for multiprocessors");
+  int major = 0;
+  int minor = 0;
+  check(cudaDeviceGetAttribute(&card.multiprocessors, cudaDevAttrMultiProcessorCount, device),
+        "asking for multiprocessors");
+  check(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device), "asking for the capability");
+  check(cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device), "asking for the capability");
+  card.capability = 10 * major + minor;
   fault_ = DeviceMemory(sizeof(unsigned long long));
   check(cudaMemset(fault_.as<void>(), 0xff, sizeof(unsigned long long)), "clearing device memory");
   check(cudaStreamSynchronize(nullptr), "clearing device memory");

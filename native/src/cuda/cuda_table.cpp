@@ -36,6 +36,18 @@ esp_status lane_create(esp_backend* backend, esp_backend** out) {
   return on_device(b, [&] { *out = new CudaBackend(b.table, b.device, b.dtype); });
 }
 
+// Of the codes of activations, with a scale and a sum for each row.
+int64_t codes_bytes(int64_t rows, int64_t codes) { return codes + 8 * rows; }
+
+esp_status lane_reserve(esp_backend* lane, int64_t rows, int64_t codes, int64_t intermediate) {
+  CudaBackend& b = cuda(lane);
+  return on_device(b, [&] {
+    if (codes != 0) b.codes.reserve(codes_bytes(rows, codes), b.stream);
+    b.intermediate.reserve(intermediate * element_bytes(b.dtype), b.stream);
+    if (codes != 0) b.maxima.reserve(rows * static_cast<int64_t>(sizeof(uint32_t)), b.stream);
+  });
+}
+
 esp_status lane_tag(esp_backend* lane, int32_t tag) {
   cuda(lane).tag = static_cast<uint32_t>(tag);
   return ESP_OK;
@@ -59,51 +71,94 @@ esp_status embed_layernorm(esp_backend* backend, const int32_t* ids, const int32
   });
 }
 
+// Columns first .. first+count-1 of a product; `first` is a multiple of kColumnStep. The bits are those of the whole.
+struct Columns {
+  int32_t first;
+  int32_t count;
+};
+constexpr int32_t kColumnStep = 16;  // what begins at such a column is aligned like what begins at the first one
+
+// The largest values of rows, as products note them and quantize_codes takes them; null: not known, not wanted.
+struct RowMaxima {
+  const uint32_t* of_x = nullptr;
+  uint32_t* of_y = nullptr;
+};
+
 // `part` is 1 for the second product of feed_forward.
-void run_linear(CudaBackend& b, const void* x, int64_t x_pitch, int64_t rows, const CudaWeight& w, int32_t activation,
-                void* y, int64_t y_pitch, uint32_t part) {
-  if (rows == 0 || w.n == 0) return;
-  const float* bias = w.bias.as<float>();
-  Operands o = {x, x_pitch, rows, w.rows.as<void>(), w.pitch, w.n, w.k};
+void run_linear(CudaBackend& b, const void* x, int64_t x_pitch, int64_t rows, const CudaWeight& w, Columns columns,
+                int32_t activation, void* matrix, int64_t y_pitch, uint32_t part, RowMaxima maxima = {}) {
+  if (rows == 0 || columns.count == 0) return;
+  const float* bias = w.bias.as<float>() + columns.first;
+  const void* weight = w.rows.as<char>() + columns.first * w.pitch * element_bytes(w.dtype);
+  const Result result = {static_cast<char*>(matrix) + columns.first * element_bytes(b.dtype), y_pitch, maxima.of_y};
+  Operands o = {x, x_pitch, rows, weight, w.pitch, columns.count, w.k};
   if (w.dtype == ESP_F32) {
-    check(gpu::gemm_f32(o, bias, activation, static_cast<float*>(y), y_pitch, b.multiprocessors, b.stream), "gemm_f32");
+    check(gpu::gemm_f32(o, bias, activation, result, b.card, b.stream), "gemm_f32");
     return;
   }
   if (w.dtype != ESP_I8) {
-    check(gpu::gemm_half(w.dtype, o, bias, activation, y, y_pitch, b.multiprocessors, b.stream), "gemm_half");
+    check(gpu::gemm_half(w.dtype, o, bias, activation, result, b.card, b.stream), "gemm_half");
     return;
   }
-  const int64_t codes_bytes = rows * w.pitch;
-  b.codes.reserve(codes_bytes + 8 * rows, b.stream);
+  b.codes.reserve(codes_bytes(rows, rows * w.pitch), b.stream);
   int8_t* codes = b.codes.as<int8_t>();
-  float* scales = reinterpret_cast<float*>(codes + codes_bytes);
+  float* scales = reinterpret_cast<float*>(codes + rows * w.pitch);
   const int32_t* zero_points = w.zero_points.as<int32_t>();
+  if (zero_points != nullptr) zero_points += columns.first;
   int32_t* sums = zero_points == nullptr ? nullptr : reinterpret_cast<int32_t*>(scales + rows);
-  check(gpu::quantize(b.dtype, x, x_pitch, rows, w.k, w.input_block, codes, w.pitch, scales, sums, b.fault(part),
-                      b.stream),
-        "quantize");
+  const Codes to = {codes, w.pitch, scales, sums};
+  Fault fault;  // of the product: of codes that add_layernorm made
+  b.quantizes = b.quantizes || w.input_block == 1;
+  if (b.is_coded(x, x_pitch, rows, w.k) && w.input_block == 1) {
+    fault = b.fault(part);
+  } else if (maxima.of_x != nullptr) {
+    check(gpu::quantize_codes(b.dtype, x, x_pitch, rows, w.k, maxima.of_x, to, b.fault(part), b.stream), "quantize");
+  } else {
+    check(gpu::quantize(b.dtype, x, x_pitch, rows, w.k, w.input_block, to, b.fault(part), b.stream), "quantize");
+  }
   o.x = codes;
   o.x_pitch = w.pitch;
-  check(gpu::gemm_int8(b.dtype, o, {scales, sums, w.scales.as<float>(), zero_points, bias}, activation, y, y_pitch,
-                       b.multiprocessors, b.stream),
+  check(gpu::gemm_int8(b.dtype, o, {scales, sums, w.scales.as<float>() + columns.first, zero_points, bias, fault},
+                       activation, result, b.card, b.stream),
         "gemm_int8");
 }
 
 esp_status linear(esp_backend* backend, const void* x, int64_t x_pitch, int64_t rows, const esp_weight* weight, void* y,
                   int64_t y_pitch) {
   CudaBackend& b = cuda(backend);
-  return on_device(b, [&] { run_linear(b, x, x_pitch, rows, cuda(weight), kNoActivation, y, y_pitch, 0); });
+  const CudaWeight& w = cuda(weight);
+  return on_device(b, [&] { run_linear(b, x, x_pitch, rows, w, {0, w.n}, kNoActivation, y, y_pitch, 0); });
+}
+
+esp_status linear_columns(esp_backend* backend, const void* x, int64_t x_pitch, int64_t rows, const esp_weight* weight,
+                          int32_t first, int32_t count, void* y, int64_t y_pitch) {
+  CudaBackend& b = cuda(backend);
+  const int32_t from = first / kColumnStep * kColumnStep;
+  return on_device(b, [&] {
+    run_linear(b, x, x_pitch, rows, cuda(weight), {from, first + count - from}, kNoActivation, y, y_pitch, 0);
+  });
 }
 
 esp_status feed_forward(esp_backend* backend, const void* x, int64_t x_pitch, int64_t rows, const esp_weight* w_in,
                         int32_t activation, const esp_weight* w_out, void* y, int64_t y_pitch) {
   CudaBackend& b = cuda(backend);
   return on_device(b, [&] {
-    const int64_t pitch = pitch_of(cuda(w_in).n, b.dtype);
+    const CudaWeight& in = cuda(w_in);
+    const CudaWeight& out = cuda(w_out);
+    const int64_t pitch = pitch_of(in.n, b.dtype);
     b.intermediate.reserve(rows * pitch * element_bytes(b.dtype), b.stream);
     void* f = b.intermediate.as<void>();
-    run_linear(b, x, x_pitch, rows, cuda(w_in), activation, f, pitch, 0);
-    run_linear(b, f, pitch, rows, cuda(w_out), kNoActivation, y, y_pitch, 1);
+    // The first product notes the rows' largest values where that saves the quantization a pass.
+    RowMaxima maxima;
+    const bool quantized = out.dtype == ESP_I8 && out.input_block == 1 && out.zero_points.bytes() == 0;
+    if (quantized && activation == ESP_GELU && in.dtype != ESP_F32 && rows > 0 && in.n > 0) {
+      const int64_t bytes = rows * static_cast<int64_t>(sizeof(uint32_t));
+      b.maxima.reserve(bytes, b.stream);
+      maxima.of_y = b.maxima.as<uint32_t>();
+      check(cudaMemsetAsync(maxima.of_y, 0, static_cast<size_t>(bytes), b.stream), "clearing device memory");
+    }
+    run_linear(b, x, x_pitch, rows, in, {0, in.n}, activation, f, pitch, 0, maxima);
+    run_linear(b, f, pitch, rows, out, {0, out.n}, kNoActivation, y, y_pitch, 1, {maxima.of_y, nullptr});
   });
 }
 
@@ -111,9 +166,9 @@ esp_status quantize(esp_backend* backend, const void* x, int64_t x_pitch, int64_
                     int32_t input_block, int8_t* codes, float* scales) {
   CudaBackend& b = cuda(backend);
   return on_device(b, [&] {
-    check(gpu::quantize(b.dtype, x, x_pitch, rows, columns, input_block, codes, columns, scales, nullptr, b.fault(0),
-                        b.stream),
-          "quantize");
+    check(
+        gpu::quantize(b.dtype, x, x_pitch, rows, columns, input_block, {codes, columns, scales}, b.fault(0), b.stream),
+        "quantize");
   });
 }
 
@@ -128,12 +183,11 @@ esp_status linear_accumulators(esp_backend* backend, const int8_t* codes, int64_
     if (rows == 0 || w.n == 0) return;
     // The codes come without a pitch.
     const int64_t bytes = rows * w.pitch;
-    b.codes.reserve(bytes + 4 * rows, b.stream);
+    b.codes.reserve(codes_bytes(rows, bytes), b.stream);
     int32_t* sums = reinterpret_cast<int32_t*>(b.codes.as<int8_t>() + bytes);
     check(gpu::copy_codes(codes, rows, w.k, b.codes.as<int8_t>(), w.pitch, sums, b.stream), "copy_codes");
     const Operands o = {b.codes.as<void>(), w.pitch, rows, w.rows.as<void>(), w.pitch, w.n, w.k};
-    check(gpu::gemm_int8_accumulators(o, sums, w.zero_points.as<int32_t>(), acc, b.multiprocessors, b.stream),
-          "gemm_int8");
+    check(gpu::gemm_int8_accumulators(o, sums, w.zero_points.as<int32_t>(), acc, b.card, b.stream), "gemm_int8");
   });
 }
 
@@ -148,9 +202,19 @@ esp_status activation(esp_backend* backend, int32_t activation, const void* x, i
 esp_status add_layernorm(esp_backend* backend, const void* x, int64_t x_pitch, const void* r, int64_t r_pitch,
                          int64_t rows, int64_t columns, const float* gamma, const float* beta, float eps, void* y,
                          int64_t y_pitch) {
-  const CudaBackend& b = cuda(backend);
+  CudaBackend& b = cuda(backend);
   return on_device(b, [&] {
-    check(gpu::add_layernorm(b.dtype, x, x_pitch, r, r_pitch, rows, columns, gamma, beta, eps, y, y_pitch, b.stream),
+    Codes codes = {nullptr, pitch_of(columns, ESP_I8), nullptr, nullptr};
+    if (b.quantizes && rows > 0) {
+      const int64_t bytes = rows * codes.pitch;
+      b.codes.reserve(codes_bytes(rows, bytes), b.stream);
+      codes.codes = b.codes.as<int8_t>();
+      codes.scales = reinterpret_cast<float*>(codes.codes + bytes);
+      codes.sums = reinterpret_cast<int32_t*>(codes.scales + rows);
+      b.coded = {y, y_pitch, rows, columns, b.calls};
+    }
+    check(gpu::add_layernorm(b.dtype, x, x_pitch, r, r_pitch, rows, columns, gamma, beta, eps, y, y_pitch, codes,
+                             b.stream),
           "add_layernorm");
   });
 }
@@ -190,6 +254,7 @@ esp_status pool(esp_backend* backend, int32_t pooling, int32_t normalize, const 
 const CudaTable kTable = {{kTableVersion,
                            backend_destroy,
                            lane_create,
+                           lane_reserve,
                            lane_tag,
                            fault_tag,
                            synchronize,
@@ -220,6 +285,9 @@ const CudaTable kTable = {{kTableVersion,
                            attention,
                            attention_probabilities,
                            pool,
+                           linear_columns,
+                           nullptr,
+                           nullptr,
                            nullptr},
                           inventory,
                           describe_device,

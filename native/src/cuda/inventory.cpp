@@ -20,20 +20,20 @@ int count_devices(int* driver) {
   *driver = 0;
   if (cudaDriverGetVersion(driver) != cudaSuccess) cudaGetLastError();
   if (*driver == 0) {
-    throw Error(ESP_UNSUPPORTED, std::string("there is no NVIDIA driver (libcuda.so.1) here: install version ") +
-                                     oldest_driver() + " or newer; in a container, start it with the NVIDIA runtime");
+    throw Error(ESP_NO_DRIVER, std::string("there is no NVIDIA driver (libcuda.so.1) here: install version ") +
+                                   oldest_driver() + " or newer; in a container, start it with the NVIDIA runtime");
   }
   int count = 0;
   const cudaError_t status = cudaGetDeviceCount(&count);
   if (status == cudaErrorInsufficientDriver) {
     cudaGetLastError();
-    throw Error(ESP_UNSUPPORTED, "the NVIDIA driver knows CUDA " + version_text(*driver) + ", this build needs CUDA " +
-                                     version_text(CUDART_VERSION) + ": install driver " + oldest_driver() +
-                                     " or newer");
+    throw Error(ESP_OLD_DRIVER, "the NVIDIA driver knows CUDA " + version_text(*driver) + ", this build needs CUDA " +
+                                    version_text(CUDART_VERSION) + ": install driver " + oldest_driver() + " or newer");
   }
   if (status == cudaErrorNoDevice || (status == cudaSuccess && count == 0)) {
     cudaGetLastError();
-    throw Error(ESP_UNSUPPORTED, "the NVIDIA driver sees no device: is CUDA_VISIBLE_DEVICES empty?");
+    throw Error(ESP_NO_DEVICE,
+                "the NVIDIA driver sees no device: is CUDA_VISIBLE_DEVICES empty, or the container without --gpus?");
   }
   check(status, "looking for devices");
   return count;
@@ -41,8 +41,8 @@ int count_devices(int* driver) {
 
 void require_device(int32_t device, int count) {
   if (device < 0 || device >= count) {
-    throw Error(ESP_UNSUPPORTED, "there is no CUDA device " + std::to_string(device) + ": devices are 0 to " +
-                                     std::to_string(count - 1));
+    throw Error(ESP_NO_DEVICE, "there is no CUDA device " + std::to_string(device) + ": devices are 0 to " +
+                                   std::to_string(count - 1));
   }
 }
 
@@ -87,9 +87,9 @@ esp_status backend_create(const char*, int32_t device, int32_t dtype, esp_backen
     check(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device), "asking for the capability");
     check(cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device), "asking for the capability");
     if (major < 8) {
-      throw Error(ESP_UNSUPPORTED, "device " + std::to_string(device) + " has compute capability " +
-                                       std::to_string(major) + "." + std::to_string(minor) +
-                                       ": 8.0 (Ampere) or newer is needed");
+      throw Error(ESP_OLD_DEVICE, "device " + std::to_string(device) + " has compute capability " +
+                                      std::to_string(major) + "." + std::to_string(minor) +
+                                      ": 8.0 (Ampere) or newer is needed");
     }
     check(cudaSetDevice(device), "choosing the device");
     *out = new CudaBackend(&cuda_table().ops, device, dtype);

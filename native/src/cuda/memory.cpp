@@ -8,8 +8,10 @@ esp_status allocate(esp_backend* backend, int64_t bytes, void** out) {
   return on_device(cuda(backend), [&] { *out = DeviceMemory(bytes).release(); });
 }
 
+// Tried on a lost device as well: what the driver still gives back, it gives back.
 void release(esp_backend* backend, void* memory) {
-  on_device(cuda(backend), [&] { check(cudaFree(memory), "freeing device memory"); });
+  cudaSetDevice(cuda(backend).device);
+  cudaFree(memory);
 }
 
 esp_status host_allocate(esp_backend* backend, int64_t bytes, void** out) {
@@ -25,7 +27,8 @@ esp_status host_allocate(esp_backend* backend, int64_t bytes, void** out) {
 }
 
 void host_release(esp_backend* backend, void* memory) {
-  on_device(cuda(backend), [&] { check(cudaFreeHost(memory), "freeing pinned memory"); });
+  cudaSetDevice(cuda(backend).device);
+  cudaFreeHost(memory);
 }
 
 esp_status write(esp_backend* lane, void* to, const void* from, int64_t bytes) {

@@ -11,8 +11,14 @@ esp_status status_of(cudaError_t status) {
     case cudaErrorMemoryAllocation:
       return ESP_OUT_OF_MEMORY;
     case cudaErrorInsufficientDriver:
+    case cudaErrorSystemDriverMismatch:
+    case cudaErrorUnsupportedPtxVersion:
+      return ESP_OLD_DRIVER;
     case cudaErrorNoDevice:
     case cudaErrorInvalidDevice:
+    case cudaErrorDevicesUnavailable:
+    case cudaErrorSystemNotReady:
+      return ESP_NO_DEVICE;
     case cudaErrorNoKernelImageForDevice:
     case cudaErrorNotSupported:
       return ESP_UNSUPPORTED;
@@ -33,6 +39,10 @@ void check(cudaError_t status, const char* what) {
   const esp_status ours = status_of(status);
   std::string text = std::string(what) + ": " + cudaGetErrorString(status) + " (" + cudaGetErrorName(status) + ")";
   if (ours == ESP_DEVICE_LOST) text += "; the device is lost to this process: start it anew";
+  if (status == cudaErrorNoKernelImageForDevice) {
+    text += "; the library was built without code for this card: build it with an ESPALIER_CUDA_CODE that has it";
+  }
+  if (status == cudaErrorDevicesUnavailable) text += "; another process holds it for itself alone";
   if (ours != ESP_DEVICE_LOST) cudaGetLastError();
   throw Error(ours, text);
 }

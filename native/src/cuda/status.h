@@ -9,8 +9,8 @@
 namespace espalier {
 namespace gpu {
 
-// Throws Error unless `status` is cudaSuccess; the text begins with `what`, which was under way. ESP_OUT_OF_MEMORY and
-// ESP_UNSUPPORTED leave the device usable; ESP_DEVICE_LOST does not: CUDA gives the same error from then on.
+// Throws Error unless `status` is cudaSuccess; the text begins with `what`, which was under way. After ESP_DEVICE_LOST
+// CUDA gives the same error for ever; all others leave the device as it was.
 void check(cudaError_t status, const char* what);
 
 // The Error for a device that has not `bytes` left.

@@ -51,6 +51,11 @@ Options from_environment() {
   if (const char* megabytes = std::getenv("ESPALIER_SIMT_MEMORY_MB")) {
     o.memory = std::strtoull(megabytes, nullptr, 10) << 20;
   }
+  if (const char* driver = std::getenv("ESPALIER_SIMT_DRIVER")) o.driver = std::atoi(driver);
+  if (const char* nth = std::getenv("ESPALIER_SIMT_FAIL_ALLOCATION")) {
+    o.fail_allocation = std::strtoull(nth, nullptr, 10);
+  }
+  if (const char* nth = std::getenv("ESPALIER_SIMT_LOSE_DEVICE")) o.lose_device = std::strtoull(nth, nullptr, 10);
   return o;
 }
 
@@ -58,6 +63,10 @@ void run(const Grid& grid) {
   static Block block_state;
   static uint64_t launches = 0;
   if (failure().status != cudaSuccess) return;
+  if (options().lose_device != 0 && --options().lose_device == 0) {
+    failure() = Failure{cudaErrorECCUncorrectable, "uncorrectable ECC error encountered"};
+    return;
+  }
   enter_module(grid.kernel);
   const uint64_t blocks = uint64_t{grid.shape.x} * grid.shape.y * grid.shape.z;
   count_launch(grid.kernel, blocks);
@@ -120,6 +129,10 @@ const char* cudaGetErrorName(cudaError_t error) {
       return "cudaErrorMemoryAllocation";
     case cudaErrorInvalidConfiguration:
       return "cudaErrorInvalidConfiguration";
+    case cudaErrorInsufficientDriver:
+      return "cudaErrorInsufficientDriver";
+    case cudaErrorECCUncorrectable:
+      return "cudaErrorECCUncorrectable";
     case cudaErrorNoDevice:
       return "cudaErrorNoDevice";
     case cudaErrorInvalidDevice:
@@ -134,7 +147,7 @@ const char* cudaGetErrorName(cudaError_t error) {
 }
 const char* cudaGetErrorString(cudaError_t error) {
   const Lock lock(simt::device_lock());
-  if (error == cudaErrorLaunchFailure && !simt::failure().report.empty()) return simt::failure().report.c_str();
+  if (error == simt::failure().status && !simt::failure().report.empty()) return simt::failure().report.c_str();
   switch (error) {
     case cudaSuccess:
       return "no error";
@@ -144,6 +157,8 @@ const char* cudaGetErrorString(cudaError_t error) {
       return "out of memory";
     case cudaErrorInvalidConfiguration:
       return "invalid configuration argument";
+    case cudaErrorInsufficientDriver:
+      return "CUDA driver version is insufficient for CUDA runtime version";
     case cudaErrorNoDevice:
       return "no CUDA-capable device is detected";
     case cudaErrorInvalidDevice:
@@ -154,7 +169,7 @@ const char* cudaGetErrorString(cudaError_t error) {
 }
 
 cudaError_t cudaDriverGetVersion(int* version) {
-  *version = CUDART_VERSION;
+  *version = simt::options().driver;
   return cudaSuccess;
 }
 cudaError_t cudaRuntimeGetVersion(int* version) {
@@ -162,6 +177,8 @@ cudaError_t cudaRuntimeGetVersion(int* version) {
   return cudaSuccess;
 }
 cudaError_t cudaGetDeviceCount(int* count) {
+  *count = 0;
+  if (simt::options().driver / 1000 < CUDART_VERSION / 1000) return done(cudaErrorInsufficientDriver);
   *count = simt::options().devices;
   return done(*count > 0 ? cudaSuccess : cudaErrorNoDevice);
 }

@@ -36,7 +36,7 @@ bool valid_copy(const void* to, size_t to_pitch, const void* from, size_t from_p
 cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
   const Lock lock(simt::device_lock());
   *total = simt::options().memory;
-  *free = *total - simt::device_bytes_used();
+  *free = *total - simt::device_memory_used();
   return done(cudaSuccess);
 }
 

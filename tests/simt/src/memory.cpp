@@ -24,6 +24,7 @@ struct Allocation {
 char* arena = nullptr;
 size_t arena_used = 0;
 size_t used = 0;
+size_t pinned = 0;
 std::map<uintptr_t, Allocation> allocations;
 uintptr_t latest_begin = 0, latest_end = 0;  // where the latest access was
 
@@ -45,12 +46,15 @@ void* allocate(size_t bytes, bool device) {
   return memory;
 }
 
+// Whether the test wants this allocation to fail.
+bool fails() { return options().fail_allocation != 0 && --options().fail_allocation == 0; }
+
 bool release(void* memory, bool device) {
   const auto at = allocations.find(reinterpret_cast<uintptr_t>(memory));
   if (at == allocations.end() || at->second.device != device || at->second.freed) return false;
   at->second.freed = true;
   latest_begin = latest_end = 0;
-  if (device) used -= at->second.bytes;
+  (device ? used : pinned) -= at->second.bytes;
   const size_t pages = round_up(at->second.bytes == 0 ? 1 : at->second.bytes);
   madvise(memory, pages, MADV_DONTNEED);
   mprotect(memory, pages, PROT_NONE);
@@ -66,15 +70,20 @@ std::map<uintptr_t, Allocation>::const_iterator before(uintptr_t address) {
 }  // namespace
 
 void* allocate_device(size_t bytes) {
-  if (bytes > options().memory || used > options().memory - bytes) return nullptr;
+  if (fails() || bytes > options().memory || used > options().memory - bytes) return nullptr;
   void* memory = allocate(bytes, true);
   if (memory != nullptr) used += bytes;
   return memory;
 }
-void* allocate_pinned(size_t bytes) { return allocate(bytes, false); }
+void* allocate_pinned(size_t bytes) {
+  void* memory = fails() ? nullptr : allocate(bytes, false);
+  if (memory != nullptr) pinned += bytes;
+  return memory;
+}
 bool free_device(void* memory) { return release(memory, true); }
 bool free_pinned(void* memory) { return release(memory, false); }
-size_t device_bytes_used() { return used; }
+size_t device_memory_used() { return used; }
+size_t pinned_memory_used() { return pinned; }
 
 bool in_arena(const void* address) {
   return arena != nullptr && reinterpret_cast<uintptr_t>(address) - reinterpret_cast<uintptr_t>(arena) < kArena;

@@ -13,7 +13,6 @@ void* allocate_pinned(size_t bytes);
 // False if `memory` was not allocated, or was freed already.
 bool free_device(void* memory);
 bool free_pinned(void* memory);
-size_t device_bytes_used();
 
 bool in_arena(const void* address);
 // Whether all of it lies in one allocation, of the device or pinned.

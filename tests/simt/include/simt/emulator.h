@@ -21,6 +21,10 @@ struct Options {
   int capability = 90;      // 10 * major + minor
   int multiprocessors = 4;  // few, so that persistent kernels take several rounds
   size_t memory = size_t{4} << 30;
+  int driver = 13000;  // the CUDA version that it knows, as 1000 * major + 10 * minor; 0: there is none
+  // Faults, counted down to; 0: none.
+  uint64_t fail_allocation = 0;  // the how manieth allocation from now on fails, of device or pinned memory
+  uint64_t lose_device = 0;      // the how manieth kernel from now on meets an uncorrectable memory error
 };
 
 // The options in force. Change them while no kernel runs.
@@ -31,6 +35,10 @@ std::string report();
 
 // Forgets the error that stays otherwise.
 void reset();
+
+// Bytes of device and of pinned memory that are allocated now.
+size_t device_memory_used();
+size_t pinned_memory_used();
 
 // What a kernel cost, summed over its launches since reset_counters. A request is one instruction of one warp.
 struct Counters {

@@ -38,6 +38,9 @@ SIMT_WGMMA(64, 32, s8, int32_t, kS8)
 SIMT_WGMMA(128, 16, f16, float, kF16)
 SIMT_WGMMA(128, 16, bf16, float, kBf16)
 SIMT_WGMMA(128, 32, s8, int32_t, kS8)
+SIMT_WGMMA(256, 16, f16, float, kF16)
+SIMT_WGMMA(256, 16, bf16, float, kBf16)
+SIMT_WGMMA(256, 32, s8, int32_t, kS8)
 #undef SIMT_WGMMA
 
 template <int registers>

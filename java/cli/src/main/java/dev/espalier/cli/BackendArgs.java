@@ -1,10 +1,13 @@
 package dev.espalier.cli;
 
+import dev.espalier.CudaUnavailableException;
 import dev.espalier.backend.Backend;
 import dev.espalier.backend.Backends;
 import dev.espalier.backend.CpuBackend;
+import dev.espalier.backend.CudaBackend;
 import dev.espalier.backend.InstructionSet;
 import dev.espalier.task.ModelOptions;
+import dev.espalier.tensor.DType;
 import java.util.Arrays;
 import java.util.Optional;
 import java.util.stream.Collectors;
@@ -56,6 +59,11 @@ final class BackendArgs {
             + "\" is unknown; choose "
             + String.join(", ", Backends.NAMES)
             + " or cuda:N");
+    if (backend.equals("auto")
+        && CudaBackend.unavailabilityCause() instanceof CudaUnavailableException cause
+        && !cause.isOrdinary()) {
+      console.complain("using the CPU, not the GPU: " + cause.getMessage());
+    }
     if (backend.equals("auto") && !CpuBackend.isAvailable()) {
       console.complain(
           "using the slow java reference backend: "
@@ -65,10 +73,20 @@ final class BackendArgs {
     return set.isPresent() ? options.withInstructionSet(set.get()) : options;
   }
 
-  /** A backend made from the options; the caller closes it. */
+  /** A backend made from the options, tensors in fp32; the caller closes it. */
   Backend create(Console console) {
+    return create(console, DType.F32);
+  }
+
+  /**
+   * A backend made from the options; the caller closes it.
+   *
+   * @param elements of tensors, on a GPU
+   */
+  Backend create(Console console, DType elements) {
     ModelOptions options = options(console);
-    return Backends.create(options.backend(), options.instructionSet(), options.threads());
+    return Backends.create(
+        options.backend(), options.instructionSet(), options.threads(), Optional.of(elements));
   }
 
   private Optional<InstructionSet> instructionSet() {

@@ -57,6 +57,7 @@ final class DoctorCommand implements Callable<Integer> {
           "the cpu backend cannot be used, only the slow java reference: "
               + nativeCause.getMessage());
     }
+    gpu.problem().ifPresent(problems::add);
     for (CacheReport cache : caches) {
       if (!cache.writable()) {
         problems.add(cache.what() + " " + cache.path() + " cannot be written");

@@ -2,6 +2,8 @@ package dev.espalier.cli;
 
 import com.fasterxml.jackson.core.JsonGenerator;
 import dev.espalier.BackendUnavailableException;
+import dev.espalier.CudaUnavailableException;
+import dev.espalier.CudaUnavailableException.Reason;
 import dev.espalier.backend.CudaBackend;
 import java.io.IOException;
 import java.nio.file.DirectoryStream;
@@ -9,6 +11,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
 import java.util.stream.Collectors;
 
 /**
@@ -20,6 +24,7 @@ import java.util.stream.Collectors;
  * @param sought where it was looked for
  * @param cuda what the cuda backend found; null if it cannot be used
  * @param cause why it cannot; null if it can
+ * @param reason of the cause, in one word; null if it can, or the native library is missing too
  */
 record GpuReport(
     List<String> gpus,
@@ -27,7 +32,8 @@ record GpuReport(
     Path library,
     List<String> sought,
     CudaBackend.Inventory cuda,
-    String cause) {
+    String cause,
+    CudaUnavailableException.Reason reason) {
   private static final Path VERSION = Path.of("/proc/driver/nvidia/version");
   private static final Path GPUS = Path.of("/proc/driver/nvidia/gpus");
   private static final String LIBRARY = "libcuda.so.1";
@@ -64,7 +70,21 @@ record GpuReport(
       cuda = CudaBackend.inventory();
     }
     return new GpuReport(
-        names(), driverVersion(), library, sought, cuda, cause == null ? null : cause.getMessage());
+        names(),
+        driverVersion(),
+        library,
+        sought,
+        cuda,
+        cause == null ? null : cause.getMessage(),
+        cause instanceof CudaUnavailableException e ? e.reason() : null);
+  }
+
+  /** What is wrong where there is a driver, and hence a GPU that should be used. */
+  Optional<String> problem() {
+    boolean expected = driver != null || reason != null && reason != Reason.NO_LIBRARY;
+    return reason == null || reason == Reason.NO_DRIVER || !expected
+        ? Optional.empty()
+        : Optional.of("the GPU cannot be used: " + cause);
   }
 
   /** Whether the cuda backend can be used, on what, or why not. */
@@ -149,6 +169,8 @@ record GpuReport(
     j.writeStringField("libcuda", library == null ? null : library.toString());
     j.writeBooleanField("cuda_backend", cuda != null);
     j.writeStringField("cuda_cause", cause);
+    j.writeStringField(
+        "cuda_reason", reason == null ? null : reason.name().toLowerCase(Locale.ROOT));
     if (cuda != null) {
       j.writeStringField("cuda_driver", version(cuda.driver()));
       j.writeStringField("cuda_runtime", version(cuda.runtime()));

@@ -1,6 +1,8 @@
 package dev.espalier.cli;
 
 import dev.espalier.BackendUnavailableException;
+import dev.espalier.DeviceLostException;
+import dev.espalier.DeviceOutOfMemoryException;
 import dev.espalier.EspalierException;
 import java.io.BufferedOutputStream;
 import java.io.FileDescriptor;
@@ -63,8 +65,15 @@ public final class Main {
       if (debug) {
         e.printStackTrace(console.err());
       }
-      return e instanceof BackendUnavailableException ? ExitCode.UNAVAILABLE : ExitCode.BAD_INPUT;
+      return isOfDevice(e) ? ExitCode.UNAVAILABLE : ExitCode.BAD_INPUT;
     }
+  }
+
+  /** Whether it is the machine that cannot, not the input. */
+  private static boolean isOfDevice(Throwable e) {
+    return e instanceof BackendUnavailableException
+        || e instanceof DeviceOutOfMemoryException
+        || e instanceof DeviceLostException;
   }
 
   private static String describe(Throwable e, boolean debug) {

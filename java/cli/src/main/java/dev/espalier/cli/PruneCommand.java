@@ -4,8 +4,10 @@ import dev.espalier.InvalidInputException;
 import dev.espalier.compress.prune.Cut;
 import dev.espalier.compress.prune.CutModel;
 import dev.espalier.compress.prune.Flops;
+import dev.espalier.compress.prune.Gradients;
 import dev.espalier.compress.prune.Importance;
 import dev.espalier.compress.prune.Journal;
+import dev.espalier.compress.prune.MaskTuning;
 import dev.espalier.compress.prune.PruneReport;
 import dev.espalier.compress.prune.PruningData;
 import dev.espalier.compress.prune.Search;
@@ -138,34 +140,35 @@ final class PruneCommand implements Callable<Integer> {
     try (Model whole = Model.load(source, options)) {
       data = search.data(whole);
       length = data.meanTokens(whole);
-      title = search.title(model, data.objective().name(), whole.backend());
+      title = search.title(model, source.config(), data.objective().name(), whole.backend());
       // Agreement is measured against vectors of the whole model, which are there by now.
     }
     Path journalFile = search.journal(out);
     Journal journal = Journal.open(journalFile, title);
     journal.onMeasure(n -> progress.at(0, 0, n, "measurements"));
     progress.now("searching");
-    Importance importance = search.importance(data);
-    try (Trial trial =
-        new Trial(source, options, data.objective(), journal, search.blocks(), length)) {
+    Gradients gradients = search.gradients(data);
+    Importance importance = search.importance(gradients);
+    try (Trial trial = search.trial(source, options, data, gradients, journal, length)) {
       BitSet removed;
       try {
-        removed = search.search(importance).search(trial, search.budgets());
+        removed = search.search(gradients, importance).search(trial, search.budgets());
       } catch (Search.BudgetException e) {
         console.complain(e.getMessage());
         return ExitCode.NO;
       }
+      Cut cut = trial.cut(removed);
+      double after = trial.score(removed);
+      if (search.tunes()) {
+        progress.now("tuning");
+        cut = new MaskTuning(gradients).of(trial, removed);
+        after = trial.score(cut);
+      }
       double[] worth = importance.of(trial, new BitSet());
       String page =
-          PruneReport.html(
-              trial,
-              model,
-              data.objective().name(),
-              worth,
-              removed,
-              trial.curve(worth, removed),
-              repeat());
-      write(source, trial.cut(removed), length);
+          new PruneReport(trial, model, data.objective().name(), worth, removed, after)
+              .html(trial.curve(worth, removed), repeat());
+      write(source, cut, length);
       try (OutputFile file = OutputFile.create(search.report(out))) {
         byte[] bytes = page.getBytes(StandardCharsets.UTF_8);
         file.write(bytes, 0, bytes.length);
@@ -174,10 +177,13 @@ final class PruneCommand implements Callable<Integer> {
       console.complain(
           String.format(
               Locale.ROOT,
-              "%s: %.2f before, %.2f after; see %s",
+              "%s: %.2f before, %.2f after%s; see %s",
               data.objective().name(),
               trial.score(new BitSet()),
-              trial.score(removed),
+              after,
+              search.tunes()
+                  ? String.format(Locale.ROOT, " (%.2f untuned)", trial.score(removed))
+                  : "",
               search.report(out)));
     }
     return ExitCode.OK;

@@ -13,8 +13,10 @@ import java.util.List;
  *
  * @param article the number of the article that it is from, from 1
  * @param answers at least one
+ * @param starts the answers' first characters in the context, or -1 where they are not in it
  */
-public record AskedQuestion(int article, String question, String context, List<String> answers) {
+public record AskedQuestion(
+    int article, String question, String context, List<String> answers, List<Integer> starts) {
   /**
    * Reads a file in SQuAD's form.
    *
@@ -35,8 +37,11 @@ public record AskedQuestion(int article, String question, String context, List<S
         String context = text(file, paragraph, "context");
         for (JsonNode question : array(file, paragraph, "qas")) {
           List<String> answers = new ArrayList<>();
+          List<Integer> starts = new ArrayList<>();
           for (JsonNode answer : array(file, question, "answers")) {
-            answers.add(text(file, answer, "text"));
+            String words = text(file, answer, "text");
+            answers.add(words);
+            starts.add(start(context, words, answer.path("answer_start").asInt(-1)));
           }
           if (answers.isEmpty()) {
             throw new InvalidInputException(
@@ -44,7 +49,11 @@ public record AskedQuestion(int article, String question, String context, List<S
           }
           all.add(
               new AskedQuestion(
-                  article, text(file, question, "question"), context, List.copyOf(answers)));
+                  article,
+                  text(file, question, "question"),
+                  context,
+                  List.copyOf(answers),
+                  List.copyOf(starts)));
         }
       }
     }
@@ -52,6 +61,20 @@ public record AskedQuestion(int article, String question, String context, List<S
       throw new InvalidInputException(file + ": has no questions");
     }
     return all;
+  }
+
+  /**
+   * Where the file says that the answer is, if it is there; else where it is first found. The file
+   * counts code points, as Python does.
+   */
+  private static int start(String context, String answer, int codePoints) {
+    if (codePoints >= 0 && codePoints <= context.codePointCount(0, context.length())) {
+      int at = context.offsetByCodePoints(0, codePoints);
+      if (context.startsWith(answer, at)) {
+        return at;
+      }
+    }
+    return context.indexOf(answer);
   }
 
   private static JsonNode array(Path file, JsonNode object, String field) {

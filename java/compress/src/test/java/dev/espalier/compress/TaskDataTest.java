@@ -65,7 +65,7 @@ class TaskDataTest {
         AskedQuestion.read(
             file(
                 "a.json", "{\"data\":[{\"paragraphs\":[]},{\"paragraphs\":[" + paragraph + "]}]}"));
-    assertEquals(List.of(new AskedQuestion(2, "q", "c", List.of("x", "y"))), all);
+    assertEquals(List.of(new AskedQuestion(2, "q", "c", List.of("x", "y"), List.of(-1, -1))), all);
     for (String bad :
         List.of("", "[]", "{\"data\":7}", "{\"data\":[]}", "{\"data\":[{\"paragraphs\":[{}]}]}")) {
       Path wrong = file("b.json", bad);

@@ -32,11 +32,26 @@ public final class TinyModels {
 
   /** One with a pruned head, a pooler, a classifier, a tokenizer, prompts, and a row of zeros. */
   public static ModelSource random(long seed) {
+    return of(seed, "BertForSequenceClassification", "classifier", Map.of(0, "no", 1, "yes"));
+  }
+
+  /** The same with another head: classes {@code l0, l1, ...}; none for a model without one. */
+  public static ModelSource withHead(long seed, String architecture, int outputs) {
+    Map<Integer, String> labels = new TreeMap<>();
+    for (int c = 0; c < outputs; c++) {
+      labels.put(c, "l" + c);
+    }
+    String head = architecture.contains("Question") ? "qa_outputs" : "classifier";
+    return of(seed, architecture, head, labels);
+  }
+
+  private static ModelSource of(
+      long seed, String architecture, String head, Map<Integer, String> labels) {
     TreeMap<Integer, SortedSet<Integer>> pruned = new TreeMap<>();
     pruned.put(1, new TreeSet<>(Set.of(0)));
     ModelConfig config =
         new ModelConfig(
-            List.of("BertForSequenceClassification"),
+            List.of(architecture),
             15,
             12,
             2,
@@ -48,13 +63,15 @@ public final class TinyModels {
             1e-7,
             pruned,
             List.of(),
-            Map.of(0, "no", 1, "yes"),
+            labels,
             "single_label_classification",
             true);
     Map<String, List<Integer>> shapes = EncoderTensors.required(config);
     shapes.putAll(EncoderTensors.pooler(config));
-    shapes.put("classifier.weight", List.of(2, 12));
-    shapes.put("classifier.bias", List.of(2));
+    if (!labels.isEmpty()) {
+      shapes.put(head + ".weight", List.of(labels.size(), 12));
+      shapes.put(head + ".bias", List.of(labels.size()));
+    }
     Random random = new Random(seed);
     Map<String, float[]> values = new LinkedHashMap<>();
     shapes.forEach(

@@ -1,7 +1,11 @@
 package dev.espalier.parity;
 
+import dev.espalier.parity.ParityWeights.PairedHeads;
+import dev.espalier.tensor.ConstantAttention;
+import dev.espalier.tensor.HeadKind;
 import dev.espalier.tensor.HeadLayout;
 import dev.espalier.tensor.PackedBatch;
+import java.util.Arrays;
 
 /**
  * The bounds of attention, with u the unit roundoff, E the error of exp, D a head's query width and
@@ -20,7 +24,15 @@ import dev.espalier.tensor.PackedBatch;
  *       is no longer small. f = 0 gives exactly 0
  * </ul>
  *
- * Weights below 2^-126 may be flushed to 0. To each, half an ulp of the reference's own rounding.
+ * Weights that are given (constant and patterned heads) are within gamma(L+3), their sum and the
+ * quotient. Top-k attention is that softmax over the keys that it keeps; where a score that stays
+ * and one that goes are closer than their errors, another choice is as right, and the bound is the
+ * range of v.
+ *
+ * <p>Where tensors are of 16 bits, weights are stored so before they meet v: relative(store) more
+ * for each, and absolutely, being at most 1 of a sum of at least 1, what a store loses where it
+ * underflows. Weights below 2^-126 may be flushed to 0. To each, half an ulp of the reference's own
+ * rounding.
  */
 final class AttentionBounds {
   private static final int SMALLEST_TILE = 8;
@@ -29,31 +41,35 @@ final class AttentionBounds {
   private final Rounding r;
   private final float[] qkv;
   private final HeadLayout layout;
+  private final ConstantAttention constants;
   private final int pitch;
 
   private double[] p = new double[0];
   private double[] relative = new double[0];
 
-  private AttentionBounds(Rounding r, float[] qkv, HeadLayout layout) {
+  private AttentionBounds(Rounding r, float[] qkv, PairedHeads heads) {
     this.r = r;
     this.qkv = qkv;
-    this.layout = layout;
+    this.layout = heads.layout();
+    this.constants = heads.constants();
     this.pitch = layout.qkvColumns();
   }
 
   /** The bound of the context, [T, sum of value widths]. */
   static double[] context(
-      Rounding r, float[] qkv, PackedBatch batch, HeadLayout layout, int layer, float[] context) {
-    AttentionBounds a = new AttentionBounds(r, qkv, layout);
+      Rounding r, float[] qkv, PackedBatch batch, PairedHeads heads, int layer, float[] context) {
+    AttentionBounds a = new AttentionBounds(r, qkv, heads);
+    HeadLayout layout = heads.layout();
     double[] bound = new double[context.length];
     int vColumns = layout.vColumns();
     for (int b = 0; b < batch.sequences(); b++) {
       int q = 0;
       int v = 0;
+      int constant = 0;
       for (HeadLayout.Head head : layout.heads()) {
         double factor = Math.abs(batch.headFactor(b, layer, head.index()));
         for (int i = 0; factor != 0 && i < batch.length(b); i++) {
-          a.softmax(batch.offset(b), batch.length(b), i, q, head);
+          a.row(batch.offset(b), batch.length(b), i, q, head, constant);
           for (int c = 0; c < head.vWidth(); c++) {
             int at = (batch.offset(b) + i) * vColumns + v + c;
             bound[at] =
@@ -64,6 +80,7 @@ final class AttentionBounds {
         }
         q += head.qkWidth();
         v += head.vWidth();
+        constant += head.kind().type() == HeadKind.Type.CONSTANT ? 1 : 0;
       }
     }
     return bound;
@@ -71,34 +88,83 @@ final class AttentionBounds {
 
   /** The bound of sequence {@code b}'s probabilities, [heads, length, length]. */
   static double[] probabilities(
-      Rounding r, float[] qkv, PackedBatch batch, int b, HeadLayout layout, float[] expected) {
-    AttentionBounds a = new AttentionBounds(r, qkv, layout);
+      Rounding r, float[] qkv, PackedBatch batch, int b, PairedHeads heads, float[] expected) {
+    AttentionBounds a = new AttentionBounds(r, qkv, heads);
     double[] bound = new double[expected.length];
     int length = batch.length(b);
     int q = 0;
     int at = 0;
-    for (HeadLayout.Head head : layout.heads()) {
+    int constant = 0;
+    for (HeadLayout.Head head : heads.layout().heads()) {
       for (int i = 0; i < length; i++) {
-        a.softmax(batch.offset(b), length, i, q, head);
+        a.row(batch.offset(b), length, i, q, head, constant);
         for (int j = 0; j < length; j++) {
           bound[at++] =
-              Math.min(1, a.p[j] * (a.relative[j] + r.gamma(length + 2)))
+              (Double.isInfinite(a.relative[j])
+                      ? 1
+                      : Math.min(1, a.p[j] * (a.relative[j] + r.gamma(length + 2))))
                   + Rounding.HALF_ULP * a.p[j]
                   + (r.unit() == 0 ? 0 : FLUSHED)
                   + Rounding.TINY;
         }
       }
       q += head.qkWidth();
+      constant += head.kind().type() == HeadKind.Type.CONSTANT ? 1 : 0;
     }
     return bound;
   }
 
   /** Fills p and the relative error of each p for query {@code i}. */
-  private void softmax(int first, int length, int i, int q, HeadLayout.Head head) {
+  private void row(int first, int length, int i, int q, HeadLayout.Head head, int constant) {
     if (p.length != length) {
       p = new double[length];
       relative = new double[length];
     }
+    if (head.kind().hasQueries()) {
+      softmax(first, length, i, q, head);
+      return;
+    }
+    // Weights that are given: the sum that divides them, or the number of tokens that share.
+    Arrays.fill(relative, r.gamma(length + 3));
+    if (head.kind().type() == HeadKind.Type.CONSTANT) {
+      constants.row(constant, i, length, p);
+      return;
+    }
+    int[] seen = head.kind().seen(i, length);
+    for (int j = 0; j < length; j++) {
+      p[j] = j < seen[0] || j > seen[1] ? 0 : 1.0 / (seen[1] - seen[0] + 1);
+    }
+  }
+
+  /**
+   * Leaves the scores of the {@code most} keys that top-k attention keeps, the others minus
+   * infinity; false if a score that stays lies so near to one that goes that roundings may exchange
+   * them.
+   */
+  private boolean select(int length, int most) {
+    double highest = Arrays.stream(p).max().orElse(0);
+    double[] sorted = p.clone();
+    Arrays.sort(sorted);
+    double edge = sorted[length - most];
+    int equal = most;
+    for (double s : p) {
+      equal -= s > edge ? 1 : 0;
+    }
+    double lowestKept = Double.POSITIVE_INFINITY;
+    double highestGone = Double.NEGATIVE_INFINITY;
+    for (int j = 0; j < length; j++) {
+      double error = relative[j] + r.unit() * (highest - p[j]) + r.function();
+      if (p[j] < edge || (p[j] == edge && equal-- <= 0)) {
+        highestGone = Math.max(highestGone, p[j] + error);
+        p[j] = Double.NEGATIVE_INFINITY;
+      } else {
+        lowestKept = Math.min(lowestKept, p[j] - error);
+      }
+    }
+    return r.unit() == 0 || lowestKept > highestGone;
+  }
+
+  private void softmax(int first, int length, int i, int q, HeadLayout.Head head) {
     double u = r.unit();
     double most = Double.NEGATIVE_INFINITY;
     double least = Double.POSITIVE_INFINITY;
@@ -117,10 +183,17 @@ final class AttentionBounds {
       most = Math.max(most, p[j]);
       least = Math.min(least, p[j]);
     }
+    int kept = head.kind().type() == HeadKind.Type.TOP_K ? head.kind().parameter() : length;
+    boolean clear = kept >= length || select(length, kept);
     int tiles = (length + SMALLEST_TILE - 1) / SMALLEST_TILE;
     double rescaling = (tiles - 1) * (r.function() + u) + (tiles > 1 ? u * (most - least) : 0);
     double total = 0;
     for (int j = 0; j < length; j++) {
+      if (p[j] == Double.NEGATIVE_INFINITY) {
+        p[j] = 0;
+        relative[j] = 0;
+        continue;
+      }
       relative[j] = Math.expm1(relative[j] + u * (most - p[j]) + r.function() + rescaling);
       p[j] = Math.exp(p[j] - most);
       total += p[j];
@@ -132,7 +205,7 @@ final class AttentionBounds {
     }
     for (int j = 0; j < length; j++) {
       relative[j] =
-          average < 1 ? (relative[j] + average) / (1 - average) : Double.POSITIVE_INFINITY;
+          clear && average < 1 ? (relative[j] + average) / (1 - average) : Double.POSITIVE_INFINITY;
     }
   }
 
@@ -146,7 +219,7 @@ final class AttentionBounds {
     for (int j = 0; j < length; j++) {
       double value = qkv[(first + j) * pitch + column];
       double weighed = p[j] * Math.abs(value);
-      error += weighed == 0 ? 0 : weighed * relative[j];
+      error += weighed == 0 ? 0 : weighed * (relative[j] + r.store() * (1 + relative[j]));
       magnitude += weighed;
       low = Math.min(low, value);
       high = Math.max(high, value);
@@ -155,7 +228,7 @@ final class AttentionBounds {
     double sums = r.gamma(2 * length + 5);
     return Math.min(error * (1 + sums), high - low)
         + sums * (error < largest ? magnitude : largest)
-        + (r.unit() == 0 ? 0 : length * FLUSHED * largest)
+        + (r.unit() == 0 ? 0 : length * (FLUSHED + r.storeLeast()) * largest)
         + (length + 1) * Rounding.TINY;
   }
 }

@@ -7,8 +7,10 @@ import dev.espalier.backend.RowSource;
 import dev.espalier.backend.Workspace;
 import dev.espalier.model.Activation;
 import dev.espalier.model.Pooling;
+import dev.espalier.tensor.BlockMask;
 import dev.espalier.tensor.DType;
 import dev.espalier.tensor.Embeddings;
+import dev.espalier.tensor.HeadLayout;
 import dev.espalier.tensor.Heads;
 import dev.espalier.tensor.LayerNorm;
 import dev.espalier.tensor.Linear;
@@ -93,9 +95,29 @@ final class OpCaseRun {
     int k = random.size(1, 700);
     int n = random.size(1, 400);
     int rows = random.size(1, Math.max(1, Math.min(300, 4_000_000 / (k * n))));
-    try (Linear w = weight(n, k, random.floatType())) {
+    DType dtype = random.floatType();
+    try (Linear w = random.onceIn(3) ? blockWeight(n, k, dtype) : weight(n, k, dtype)) {
       ops.linear(input(rows, k), w);
     }
+  }
+
+  /** A weight most of whose blocks are zeros. */
+  private Linear blockWeight(int n, int k, DType dtype) {
+    BlockMask blocks = blocks(n, k);
+    float[] values = random.matrix(n, k);
+    for (int i = 0; i < values.length; i++) {
+      values[i] = blocks.isKept(i / k, i % k) ? values[i] : 0;
+    }
+    RowSource rows = RowSource.of(values, k).roundedTo(dtype, "random", k);
+    return backend.blockLinear(blocks, rows, random.vector(n, 0, random.scale()));
+  }
+
+  private BlockMask blocks(int n, int k) {
+    BlockMask blocks = BlockMask.empty(n, k, 8 * random.between(1, 5));
+    for (int b = 0; b < blocks.kept().length; b++) {
+      blocks.kept()[b] = (byte) (random.onceIn(3) ? 1 : 0);
+    }
+    return blocks;
   }
 
   private Linear weight(int n, int k, DType dtype) {
@@ -119,6 +141,13 @@ final class OpCaseRun {
     }
     CodeSource source =
         CodeSource.of("random", codes, scales, n, k).withInputBlock(random.inputBlock());
+    if (random.onceIn(3)) {
+      BlockMask blocks = blocks(n, k);
+      for (int i = 0; i < codes.length; i++) {
+        codes[i] = blocks.isKept(i / k, i % k) ? codes[i] : 0;
+      }
+      return backend.blockInt8Linear(blocks, source, random.vector(n, 0, random.scale()));
+    }
     return backend.int8Linear(n, k, source, random.vector(n, 0, random.scale()));
   }
 
@@ -169,7 +198,7 @@ final class OpCaseRun {
 
   private void attention() {
     int tokens = random.size(1, random.onceIn(6) ? 512 : 120);
-    try (Heads heads = backend.heads(random.heads())) {
+    try (Heads heads = heads(tokens)) {
       PackedBatch batch = random.batch(tokens, 1, 1);
       int layer = 0;
       if (random.onceIn(2)) {
@@ -178,6 +207,15 @@ final class OpCaseRun {
       }
       ops.attention(scores(tokens, heads), batch, heads, layer);
     }
+  }
+
+  /** Full heads, or half the time of all kinds where the backend has them. */
+  private Heads heads(int tokens) {
+    if (!backend.hasAllKinds() || random.onceIn(2)) {
+      return backend.heads(random.heads());
+    }
+    HeadLayout layout = random.kinds(tokens);
+    return backend.heads(layout, random.constants(layout));
   }
 
   /**
@@ -191,7 +229,7 @@ final class OpCaseRun {
 
   private void attentionProbabilities() {
     int tokens = random.size(1, 70);
-    try (Heads heads = backend.heads(random.heads())) {
+    try (Heads heads = heads(tokens)) {
       PackedBatch batch = random.batch(tokens, 1, 1);
       Tensor qkv = scores(tokens, heads);
       for (int b = 0; b < batch.sequences(); b++) {

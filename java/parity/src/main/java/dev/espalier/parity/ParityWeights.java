@@ -1,5 +1,6 @@
 package dev.espalier.parity;
 
+import dev.espalier.tensor.ConstantAttention;
 import dev.espalier.tensor.DType;
 import dev.espalier.tensor.Embeddings;
 import dev.espalier.tensor.HeadLayout;
@@ -135,7 +136,7 @@ final class ParityWeights {
     }
   }
 
-  record PairedHeads(Heads reference, Heads tested) implements Heads {
+  record PairedHeads(Heads reference, Heads tested, ConstantAttention constants) implements Heads {
     @Override
     public HeadLayout layout() {
       return tested.layout();

@@ -1,6 +1,8 @@
 package dev.espalier.parity;
 
+import dev.espalier.tensor.ConstantAttention;
 import dev.espalier.tensor.DType;
+import dev.espalier.tensor.HeadKind;
 import dev.espalier.tensor.HeadLayout;
 import dev.espalier.tensor.HeadMask;
 import dev.espalier.tensor.PackedBatch;
@@ -122,6 +124,50 @@ final class RandomValues {
       builder.add(ids, null, batch.offset(b), batch.offset(b + 1), mask);
     }
     return builder.build();
+  }
+
+  /** As {@link #heads}, most of them not full ones; constant ones know all lengths up to one. */
+  HeadLayout kinds(int longest) {
+    List<HeadLayout.Head> heads = new ArrayList<>();
+    boolean constant = false;
+    for (HeadLayout.Head head : heads().heads()) {
+      HeadKind.Type[] types = HeadKind.Type.values();
+      HeadKind.Type type = types[between(0, types.length - 1)];
+      int parameter =
+          type == HeadKind.Type.WINDOW
+              ? between(0, 6)
+              : type == HeadKind.Type.TOP_K ? between(1, 40) : 0;
+      HeadKind kind = new HeadKind(type, parameter);
+      constant |= type == HeadKind.Type.CONSTANT;
+      heads.add(
+          new HeadLayout.Head(
+              head.index(),
+              kind.hasQueries() ? head.qkWidth() : 0,
+              head.vWidth(),
+              head.scale(),
+              kind));
+    }
+    List<Integer> lengths = new ArrayList<>();
+    for (int length = between(1, longest); constant && length < longest; length *= 3) {
+      lengths.add(length);
+    }
+    if (constant) {
+      lengths.add(longest);
+    }
+    return new HeadLayout(heads, lengths);
+  }
+
+  /** Matrices for the layout's constant heads: averages of probabilities would be like them. */
+  ConstantAttention constants(HeadLayout layout) {
+    List<float[]> matrices = new ArrayList<>();
+    for (int length : layout.constantLengths()) {
+      float[] p = new float[layout.constantHeads() * length * length];
+      for (int i = 0; i < p.length; i++) {
+        p[i] = Math.abs(gaussian(1)) / length;
+      }
+      matrices.add(p);
+    }
+    return new ConstantAttention(layout.constantLengths(), matrices);
   }
 
   /** Up to eight heads, half the time of one width, else each of its own widths. */

@@ -9,6 +9,7 @@ import dev.espalier.backend.Workspace;
 import dev.espalier.backend.WorkspacePlan;
 import dev.espalier.model.Activation;
 import dev.espalier.model.Pooling;
+import dev.espalier.tensor.ConstantAttention;
 import dev.espalier.tensor.DType;
 import dev.espalier.tensor.Embeddings;
 import dev.espalier.tensor.HeadLayout;
@@ -110,8 +111,8 @@ final class FaultyBackend implements Backend {
   }
 
   @Override
-  public Heads heads(HeadLayout layout) {
-    return sound.heads(layout);
+  public Heads heads(HeadLayout layout, ConstantAttention constants) {
+    return sound.heads(layout, constants);
   }
 
   @Override

@@ -2,6 +2,8 @@ package dev.espalier.backend;
 
 import dev.espalier.model.Activation;
 import dev.espalier.model.Pooling;
+import dev.espalier.tensor.BlockMask;
+import dev.espalier.tensor.ConstantAttention;
 import dev.espalier.tensor.DType;
 import dev.espalier.tensor.Embeddings;
 import dev.espalier.tensor.HeadLayout;
@@ -55,6 +57,22 @@ public interface Backend extends AutoCloseable {
    */
   Linear int8Linear(int outputs, int inputs, CodeSource weight, float[] bias);
 
+  /**
+   * As {@link #linear(int, int, RowSource, float[])}, where what {@code blocks} does not keep is
+   * zeros. A backend may leave that out or not: for finite x the bits are the same.
+   */
+  default Linear blockLinear(BlockMask blocks, RowSource weight, float[] bias) {
+    return linear(blocks.rows(), blocks.columns(), weight, bias);
+  }
+
+  /**
+   * As {@link #int8Linear}, where codes that {@code blocks} does not keep are 0 and there are no
+   * zero points.
+   */
+  default Linear blockInt8Linear(BlockMask blocks, CodeSource weight, float[] bias) {
+    return int8Linear(blocks.rows(), blocks.columns(), weight, bias);
+  }
+
   /** Packs gain and offset, both [columns]. */
   LayerNorm layerNorm(float[] gamma, float[] beta, float epsilon);
 
@@ -84,7 +102,22 @@ public interface Backend extends AutoCloseable {
       RowSource position,
       int columns);
 
-  Heads heads(HeadLayout layout);
+  /**
+   * Heads of a layout that has no constant ones.
+   *
+   * @throws dev.espalier.UnsupportedModelException if it has a kind that this backend lacks
+   */
+  default Heads heads(HeadLayout layout) {
+    return heads(layout, ConstantAttention.NONE);
+  }
+
+  /**
+   * Heads of any layout.
+   *
+   * @param constants of its constant heads
+   * @throws dev.espalier.UnsupportedModelException if it has a kind that this backend lacks
+   */
+  Heads heads(HeadLayout layout, ConstantAttention constants);
 
   /** Memory for the temporaries that {@code plan} foresees. */
   Workspace workspace(WorkspacePlan plan);
@@ -113,9 +146,10 @@ public interface Backend extends AutoCloseable {
   void addLayerNorm(Tensor x, Tensor r, LayerNorm norm, Tensor y);
 
   /**
-   * {@code context = factor softmax(q k^T scale) v} for each sequence and head; qkv and context as
-   * {@link HeadLayout} says. The factor is {@link PackedBatch#headFactor}; where it is 0 nothing is
-   * computed, the head's columns of qkv are not looked at, and its context is 0.
+   * {@code context = factor p v} for each sequence and head, p being {@code softmax(q k^T scale)}
+   * or what the head's kind says; qkv and context as {@link HeadLayout} says. The factor is {@link
+   * PackedBatch#headFactor}; where it is 0 nothing is computed, the head's columns of qkv are not
+   * looked at, and its context is 0.
    *
    * @param layer whose factors are meant
    */

@@ -1,6 +1,10 @@
 package dev.espalier.backend;
 
 import dev.espalier.BackendUnavailableException;
+import dev.espalier.CudaUnavailableException;
+import dev.espalier.DeviceLostException;
+import dev.espalier.DeviceOutOfMemoryException;
+import dev.espalier.EspalierException;
 import dev.espalier.InvalidInputException;
 import dev.espalier.tensor.DType;
 import java.util.List;
@@ -36,7 +40,7 @@ public final class Backends {
    *
    * @param name {@code cuda} (the first device), {@code cuda:N}, {@code cpu}, {@code java}, or
    *     {@code auto}: cuda where there is a device, else cpu where the native library can be used,
-   *     else java, which is logged as a warning
+   *     else java. A GPU that cannot be used, and java, are logged as warnings
    * @param isa the instruction set of the cpu backend; empty for the best
    * @param threads that compute at any time on the cpu; 0 for one per processor
    * @param dtype that a model is to be packed in: a GPU keeps tensors in it too, in fp16 unless it
@@ -53,17 +57,16 @@ public final class Backends {
       int device = cuda.group(1) == null ? 0 : Integer.parseInt(cuda.group(1));
       return new CudaBackend(device, cudaElements(dtype));
     }
-    if (name.equals("auto") && isa.isEmpty() && CudaBackend.isAvailable()) {
-      Backend backend = new CudaBackend(0, cudaElements(dtype));
-      LOG.info("using {}", backend.description());
-      return backend;
-    }
     switch (name) {
       case "java":
         return new JavaBackend();
       case "cpu":
         return new CpuBackend(isa.orElseGet(InstructionSet::best), count);
       case "auto":
+        Optional<Backend> gpu = isa.isEmpty() ? gpu(dtype) : Optional.empty();
+        if (gpu.isPresent()) {
+          return gpu.get();
+        }
         if (CpuBackend.isAvailable()) {
           return new CpuBackend(isa.orElseGet(InstructionSet::best), count);
         }
@@ -74,6 +77,28 @@ public final class Backends {
       default:
         throw new InvalidInputException(
             "backend \"" + name + "\" is unknown; known are " + String.join(", ", NAMES));
+    }
+  }
+
+  /** A backend on the first GPU that can be used. */
+  private static Optional<Backend> gpu(Optional<DType> dtype) {
+    try {
+      int device = CudaBackend.best(CudaBackend.inventory().devices()).index();
+      Backend backend = new CudaBackend(device, cudaElements(dtype));
+      LOG.info("using {}", backend.description());
+      return Optional.of(backend);
+    } catch (BackendUnavailableException | DeviceOutOfMemoryException | DeviceLostException e) {
+      sayWhyNotOnGpu(e);
+      return Optional.empty();
+    }
+  }
+
+  /** Logs why auto computes on the processor, where one would expect a GPU to do it. */
+  public static void sayWhyNotOnGpu(EspalierException cause) {
+    if (cause instanceof CudaUnavailableException missing && missing.isOrdinary()) {
+      LOG.debug("not using a GPU: {}", cause.getMessage());
+    } else if (CpuBackend.isAvailable()) {
+      LOG.warn("using the CPU, not the GPU: {}", cause.getMessage());
     }
   }
 

@@ -28,7 +28,7 @@ record ColumnRun(int first, int count) {
     for (int part = 0; part < 3; part++) {
       for (HeadLayout.Head head : layout.heads()) {
         int width = part < 2 ? head.qkWidth() : head.vWidth();
-        if (isUsed(batch, layer, head.index())) {
+        if (width > 0 && isUsed(batch, layer, head.index())) {
           add(runs, at, width);
         }
         at += width;

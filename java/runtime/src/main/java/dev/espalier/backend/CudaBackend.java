@@ -3,6 +3,9 @@ package dev.espalier.backend;
 import static dev.espalier.backend.NativeCalls.check;
 
 import dev.espalier.BackendUnavailableException;
+import dev.espalier.CudaUnavailableException;
+import dev.espalier.CudaUnavailableException.Reason;
+import dev.espalier.DeviceLostException;
 import dev.espalier.bindings.CudaLibrary;
 import dev.espalier.bindings.Espalier;
 import dev.espalier.bindings.NativeLibrary;
@@ -36,8 +39,9 @@ public final class CudaBackend extends NativeBackend {
   /**
    * @param device its index
    * @param elements of tensors: {@link DType#F32}, {@link DType#F16} or {@link DType#BF16}
-   * @throws BackendUnavailableException if the library, the driver or the device is missing or too
+   * @throws CudaUnavailableException if the library, the driver or the device is missing or too
    *     old; says which, and what to do
+   * @throws dev.espalier.DeviceOutOfMemoryException if others have taken the device's memory
    */
   public CudaBackend(int device, DType elements) {
     this(CudaLibrary.path(), device, elements);
@@ -47,7 +51,7 @@ public final class CudaBackend extends NativeBackend {
    * A backend on another library than the one that comes with this build, such as the emulator.
    *
    * @param library its path
-   * @throws BackendUnavailableException as {@link #CudaBackend(int, DType)}
+   * @throws CudaUnavailableException as {@link #CudaBackend(int, DType)}
    */
   public static CudaBackend with(Path library, int device, DType elements) {
     NativeLibrary.load();
@@ -79,17 +83,35 @@ public final class CudaBackend extends NativeBackend {
     return unavailabilityCause() == null;
   }
 
-  /** Why there is none, or null if there is one. Asks the driver each time. */
+  /**
+   * Why there is none, or null if there is one: a {@link CudaUnavailableException}, or what keeps
+   * the native library from being loaded. Asks the driver each time.
+   */
   public static BackendUnavailableException unavailabilityCause() {
     try {
-      List<CudaDevice> devices = inventory().devices();
-      return devices.stream().anyMatch(CudaDevice::isSupported)
-          ? null
-          : new BackendUnavailableException(
-              "no CUDA device here has compute capability 8.0 or newer: " + devices);
+      best(inventory().devices());
+      return null;
     } catch (BackendUnavailableException e) {
       return e;
+    } catch (DeviceLostException e) {
+      return new CudaUnavailableException(Reason.LOST_DEVICE, e.getMessage(), e);
     }
+  }
+
+  /**
+   * The first device that our kernels run on.
+   *
+   * @throws CudaUnavailableException if there is none among them
+   */
+  static CudaDevice best(List<CudaDevice> devices) {
+    return devices.stream()
+        .filter(CudaDevice::isSupported)
+        .findFirst()
+        .orElseThrow(
+            () ->
+                new CudaUnavailableException(
+                    Reason.OLD_DEVICE,
+                    "no CUDA device here has compute capability 8.0 or newer: " + devices));
   }
 
   /**
@@ -104,7 +126,7 @@ public final class CudaBackend extends NativeBackend {
   /**
    * The devices of this machine.
    *
-   * @throws BackendUnavailableException if the library or the driver is missing or too old, or the
+   * @throws CudaUnavailableException if the library or the driver is missing or too old, or the
    *     driver sees no device
    */
   public static Inventory inventory() {

@@ -8,6 +8,7 @@ import dev.espalier.backend.JavaWeights.Norm;
 import dev.espalier.backend.JavaWeights.Tables;
 import dev.espalier.model.Activation;
 import dev.espalier.model.Pooling;
+import dev.espalier.tensor.ConstantAttention;
 import dev.espalier.tensor.Embeddings;
 import dev.espalier.tensor.HeadLayout;
 import dev.espalier.tensor.Heads;
@@ -17,7 +18,6 @@ import dev.espalier.tensor.Linear;
 import dev.espalier.tensor.PackedBatch;
 import dev.espalier.tensor.QuantizedRows;
 import dev.espalier.tensor.Tensor;
-import java.util.Arrays;
 
 /**
  * The reference: plain Java, fp32 tensors, double accumulators, one thread, no tricks. Every other
@@ -121,8 +121,8 @@ public final class JavaBackend implements Backend {
   }
 
   @Override
-  public Heads heads(HeadLayout layout) {
-    return new JavaHeads(layout);
+  public Heads heads(HeadLayout layout, ConstantAttention constants) {
+    return new JavaHeads(layout, constants);
   }
 
   @Override
@@ -277,97 +277,12 @@ public final class JavaBackend implements Backend {
 
   @Override
   public void attention(Tensor qkv, PackedBatch batch, Heads heads, int layer, Tensor context) {
-    HeadLayout layout = heads.layout();
-    float[] in = values(qkv);
-    float[] out = values(context);
-    int pitch = layout.qkvColumns();
-    int contextPitch = layout.vColumns();
-    for (int b = 0; b < batch.sequences(); b++) {
-      int first = batch.offset(b);
-      int length = batch.length(b);
-      double[] p = new double[length];
-      int q = 0;
-      int v = 0;
-      for (HeadLayout.Head head : layout.heads()) {
-        float factor = batch.headFactor(b, layer, head.index());
-        for (int i = 0; i < length; i++) {
-          int at = (first + i) * contextPitch + v;
-          if (factor == 0) {
-            Arrays.fill(out, at, at + head.vWidth(), 0);
-            continue;
-          }
-          probabilities(in, pitch, first, length, i, q, layout.qkColumns() + q, head, p);
-          for (int c = 0; c < head.vWidth(); c++) {
-            double sum = 0;
-            for (int j = 0; j < length; j++) {
-              sum += p[j] * in[(first + j) * pitch + 2 * layout.qkColumns() + v + c];
-            }
-            out[at + c] = (float) (sum * factor);
-          }
-        }
-        q += head.qkWidth();
-        v += head.vWidth();
-      }
-    }
-  }
-
-  /** Row i of one head's softmax: {@code p[j]} over the sequence's own keys. */
-  private static void probabilities(
-      float[] in,
-      int pitch,
-      int first,
-      int length,
-      int i,
-      int q,
-      int k,
-      HeadLayout.Head head,
-      double[] p) {
-    double max = Double.NEGATIVE_INFINITY;
-    for (int j = 0; j < length; j++) {
-      double sum = 0;
-      for (int c = 0; c < head.qkWidth(); c++) {
-        sum += (double) in[(first + i) * pitch + q + c] * in[(first + j) * pitch + k + c];
-      }
-      p[j] = sum * head.scale();
-      max = Math.max(max, p[j]);
-    }
-    double total = 0;
-    for (int j = 0; j < length; j++) {
-      p[j] = Math.exp(p[j] - max);
-      total += p[j];
-    }
-    for (int j = 0; j < length; j++) {
-      p[j] /= total;
-    }
+    JavaAttention.context(values(qkv), batch, (JavaHeads) heads, layer, values(context));
   }
 
   @Override
   public float[] attentionProbabilities(Tensor qkv, PackedBatch batch, int b, Heads heads) {
-    HeadLayout layout = heads.layout();
-    int length = batch.length(b);
-    float[] result = new float[layout.heads().size() * length * length];
-    double[] p = new double[length];
-    int q = 0;
-    int at = 0;
-    for (HeadLayout.Head head : layout.heads()) {
-      for (int i = 0; i < length; i++) {
-        probabilities(
-            values(qkv),
-            layout.qkvColumns(),
-            batch.offset(b),
-            length,
-            i,
-            q,
-            layout.qkColumns() + q,
-            head,
-            p);
-        for (int j = 0; j < length; j++) {
-          result[at++] = (float) p[j];
-        }
-      }
-      q += head.qkWidth();
-    }
-    return result;
+    return JavaAttention.probabilities(values(qkv), batch, b, (JavaHeads) heads);
   }
 
   @Override

@@ -1,5 +1,6 @@
 package dev.espalier.backend;
 
+import dev.espalier.tensor.ConstantAttention;
 import dev.espalier.tensor.DType;
 import dev.espalier.tensor.Embeddings;
 import dev.espalier.tensor.HeadLayout;
@@ -81,7 +82,7 @@ final class JavaWeights {
     public void close() {}
   }
 
-  record JavaHeads(HeadLayout layout) implements Heads {
+  record JavaHeads(HeadLayout layout, ConstantAttention constants) implements Heads {
     @Override
     public void close() {}
   }

@@ -3,6 +3,7 @@ package dev.espalier.backend;
 import static dev.espalier.backend.NativeCalls.check;
 import static dev.espalier.backend.NativeCalls.checkInput;
 
+import dev.espalier.UnsupportedModelException;
 import dev.espalier.backend.NativeWeights.NativeHeads;
 import dev.espalier.backend.NativeWeights.Norm;
 import dev.espalier.backend.NativeWeights.Packed;
@@ -13,8 +14,11 @@ import dev.espalier.bindings.Espalier;
 import dev.espalier.bindings.NativeMemory;
 import dev.espalier.model.Activation;
 import dev.espalier.model.Pooling;
+import dev.espalier.tensor.BlockMask;
+import dev.espalier.tensor.ConstantAttention;
 import dev.espalier.tensor.DType;
 import dev.espalier.tensor.Embeddings;
+import dev.espalier.tensor.HeadKind;
 import dev.espalier.tensor.HeadLayout;
 import dev.espalier.tensor.Heads;
 import dev.espalier.tensor.LayerNorm;
@@ -60,12 +64,12 @@ public abstract class NativeBackend implements Backend {
     return elements;
   }
 
-  /** Memory for ops to work on. */
   /** Whether weights of 16 bits are kept so, or widened when they are packed. */
   boolean keepsHalves() {
     return false;
   }
 
+  /** Memory for ops to work on. */
   NativeHandle allocate(String what, long bytes) {
     long backend = handle.address();
     long[] out = new long[1];
@@ -140,7 +144,18 @@ public abstract class NativeBackend implements Backend {
   }
 
   @Override
-  public Heads heads(HeadLayout layout) {
+  public Linear blockLinear(BlockMask blocks, RowSource weight, float[] bias) {
+    return packer.blockLinear(blocks, weight, bias);
+  }
+
+  @Override
+  public Linear blockInt8Linear(BlockMask blocks, CodeSource weight, float[] bias) {
+    return packer.blockInt8Linear(blocks, weight, bias);
+  }
+
+  @Override
+  public Heads heads(HeadLayout layout, ConstantAttention constants) {
+    refuseKinds(layout);
     int n = layout.heads().size();
     int[] index = layout.heads().stream().mapToInt(HeadLayout.Head::index).toArray();
     int[] qk = layout.heads().stream().mapToInt(HeadLayout.Head::qkWidth).toArray();
@@ -161,7 +176,53 @@ public abstract class NativeBackend implements Backend {
       NativeMemory.write(scaleAt, scale, 0, n);
       check(Espalier.esp_heads_create(handle.address(), n, indexAt, qkAt, vAt, scaleAt, out));
     }
-    return new NativeHeads(layout, own("heads", out[0], Espalier::esp_heads_destroy));
+    NativeHeads heads = new NativeHeads(layout, own("heads", out[0], Espalier::esp_heads_destroy));
+    try {
+      setKinds(heads, constants);
+      return heads;
+    } catch (RuntimeException | Error e) {
+      heads.close();
+      throw e;
+    }
+  }
+
+  private void refuseKinds(HeadLayout layout) {
+    for (HeadLayout.Head head : layout.heads()) {
+      if (!sharesMemory && !head.kind().equals(HeadKind.FULL)) {
+        throw new UnsupportedModelException(
+            name()
+                + ": head "
+                + head.index()
+                + " is "
+                + head.kind()
+                + "; this backend has full attention heads only, the backends cpu and java have all"
+                + " kinds");
+      }
+    }
+  }
+
+  private void setKinds(NativeHeads heads, ConstantAttention constants) {
+    int constant = 0;
+    for (int h = 0; h < heads.layout().heads().size(); h++) {
+      HeadKind kind = heads.layout().heads().get(h).kind();
+      long address = heads.handle().address();
+      if (!kind.equals(HeadKind.FULL)) {
+        check(Espalier.esp_heads_set_kind(address, h, kind.type().ordinal(), kind.parameter()));
+      }
+      if (kind.type() != HeadKind.Type.CONSTANT) {
+        continue;
+      }
+      for (int n = 0; n < constants.lengths().size(); n++) {
+        int length = constants.lengths().get(n);
+        int count = length * length;
+        try (NativeHandle staging = allocateHost("staging", 4L * count)) {
+          NativeMemory.write(
+              staging.address(), constants.matrices().get(n), constant * count, count);
+          check(Espalier.esp_heads_set_attention(address, h, length, staging.address()));
+        }
+      }
+      constant++;
+    }
   }
 
   @Override

@@ -1,6 +1,10 @@
 package dev.espalier.backend;
 
 import dev.espalier.BackendUnavailableException;
+import dev.espalier.CudaUnavailableException;
+import dev.espalier.CudaUnavailableException.Reason;
+import dev.espalier.DeviceLostException;
+import dev.espalier.DeviceOutOfMemoryException;
 import dev.espalier.EspalierException;
 import dev.espalier.InvalidInputException;
 import dev.espalier.bindings.Espalier;
@@ -11,7 +15,9 @@ final class NativeCalls {
 
   /**
    * @throws BackendUnavailableException if this machine or build cannot do what was asked
-   * @throws EspalierException if native memory ran out, and for any other failure
+   * @throws DeviceOutOfMemoryException if the backend's memory ran out
+   * @throws DeviceLostException if the device failed
+   * @throws EspalierException for any other failure
    */
   static void check(int status) {
     if (status != Espalier.ESP_OK) {
@@ -35,7 +41,14 @@ final class NativeCalls {
     return switch (status) {
       case Espalier.ESP_UNSUPPORTED -> new BackendUnavailableException(reason);
       case Espalier.ESP_OUT_OF_MEMORY ->
-          new EspalierException(reason + "; lower the token budget or the number of models");
+          new DeviceOutOfMemoryException(
+              reason + "; lower the token budget or the number of models, or pack in fewer bits");
+      case Espalier.ESP_DEVICE_LOST -> new DeviceLostException(reason);
+      case Espalier.ESP_NO_LIBRARY -> new CudaUnavailableException(Reason.NO_LIBRARY, reason);
+      case Espalier.ESP_NO_DRIVER -> new CudaUnavailableException(Reason.NO_DRIVER, reason);
+      case Espalier.ESP_OLD_DRIVER -> new CudaUnavailableException(Reason.OLD_DRIVER, reason);
+      case Espalier.ESP_NO_DEVICE -> new CudaUnavailableException(Reason.NO_DEVICE, reason);
+      case Espalier.ESP_OLD_DEVICE -> new CudaUnavailableException(Reason.OLD_DEVICE, reason);
       case Espalier.ESP_INVALID_ARGUMENT -> new IllegalArgumentException(reason);
       default -> new EspalierException("native call failed with status " + status + ": " + reason);
     };

@@ -7,6 +7,7 @@ import dev.espalier.backend.NativeWeights.Packed;
 import dev.espalier.backend.NativeWeights.Tables;
 import dev.espalier.bindings.Espalier;
 import dev.espalier.bindings.NativeMemory;
+import dev.espalier.tensor.BlockMask;
 import dev.espalier.tensor.DType;
 import dev.espalier.tensor.Embeddings;
 import dev.espalier.tensor.Halves;
@@ -26,7 +27,17 @@ final class NativePacker {
 
   Linear linear(int outputs, int inputs, RowSource weight, float[] bias) {
     DType dtype = backend.keepsHalves() ? weight.dtype() : DType.F32;
-    Packed w = create(outputs, inputs, dtype, code(dtype));
+    return fill(create(outputs, inputs, dtype, code(dtype)), weight, bias);
+  }
+
+  Linear blockLinear(BlockMask blocks, RowSource weight, float[] bias) {
+    DType dtype = backend.keepsHalves() ? weight.dtype() : DType.F32;
+    return fill(create(blocks, dtype, code(dtype)), weight, bias);
+  }
+
+  private Linear fill(Packed w, RowSource weight, float[] bias) {
+    int outputs = w.outputs();
+    int inputs = w.inputs();
     int chunk = chunkRows(inputs, outputs);
     try (NativeHandle staging =
         backend.allocateHost("staging", 4L * Math.max(1, Math.max(chunk * inputs, outputs)))) {
@@ -48,7 +59,16 @@ final class NativePacker {
   }
 
   Linear int8Linear(int outputs, int inputs, CodeSource weight, float[] bias) {
-    Packed w = create(outputs, inputs, DType.I8, code(DType.I8));
+    return fillCodes(create(outputs, inputs, DType.I8, code(DType.I8)), weight, bias);
+  }
+
+  Linear blockInt8Linear(BlockMask blocks, CodeSource weight, float[] bias) {
+    return fillCodes(create(blocks, DType.I8, code(DType.I8)), weight, bias);
+  }
+
+  private Linear fillCodes(Packed w, CodeSource weight, float[] bias) {
+    int outputs = w.outputs();
+    int inputs = w.inputs();
     int chunk = chunkRows(inputs, outputs);
     int[] zeroPoints = weight.zeroPoints();
     try (NativeHandle staging =
@@ -96,6 +116,29 @@ final class NativePacker {
     check(Espalier.esp_weight_create(backend.address(), outputs, inputs, code, out));
     return new Packed(
         outputs, inputs, dtype, backend.own("weight", out[0], Espalier::esp_weight_destroy));
+  }
+
+  /** A weight that holds only what {@code blocks} keeps. */
+  private Packed create(BlockMask blocks, DType dtype, int code) {
+    long[] out = new long[1];
+    byte[] kept = blocks.kept();
+    try (NativeHandle staging = backend.allocateHost("staging", kept.length)) {
+      NativeMemory.write(staging.address(), kept, 0, kept.length);
+      check(
+          Espalier.esp_weight_create_blocks(
+              backend.address(),
+              blocks.rows(),
+              blocks.columns(),
+              code,
+              blocks.size(),
+              staging.address(),
+              out));
+    }
+    return new Packed(
+        blocks.rows(),
+        blocks.columns(),
+        dtype,
+        backend.own("weight", out[0], Espalier::esp_weight_destroy));
   }
 
   private static void setBias(Packed w, float[] bias, long staging) {

@@ -73,6 +73,10 @@ final class NativeWorkspace implements Workspace {
     this.elementBytes = backend.elements().bytes();
     this.lane = backend.lane();
     try {
+      WorkspacePlan.Scratch scratch = plan.scratch();
+      check(
+          Espalier.esp_lane_reserve(
+              lane.address(), scratch.rows(), scratch.codes(), scratch.intermediate()));
       this.arena = backend.allocate("workspace", elementBytes * Math.max(1, plan.elements()));
     } catch (RuntimeException | Error e) {
       lane.close();

@@ -9,6 +9,7 @@ import dev.espalier.tensor.HeadMask;
 import dev.espalier.tensor.Heads;
 import dev.espalier.tensor.LayerNorm;
 import dev.espalier.tensor.Linear;
+import dev.espalier.tensor.LowRank;
 import dev.espalier.tensor.PackedBatch;
 import dev.espalier.tensor.Tensor;
 import java.util.ArrayList;
@@ -75,6 +76,11 @@ public final class Ops {
    */
   public Tensor linear(Tensor x, Linear w) {
     same("linear", "x has", x.columns(), "weight expects", w.inputs());
+    if (w instanceof LowRank factors) {
+      int place = layer;
+      Tensor t = linear(x, factors.down());
+      return at(place, part).linear(t, factors.up());
+    }
     Tensor y = workspace.allocate(x.rows(), w.outputs());
     located("linear", () -> backend.linear(x, w, y));
     return y;
@@ -93,6 +99,11 @@ public final class Ops {
     same("linear", "the weight gives", w.outputs(), "the heads have", heads.layout().qkvColumns());
     sameRows("linear", "x", x, batch);
     checkMasks(batch, heads.layout(), layerIndex);
+    if (w instanceof LowRank factors) {
+      int place = layer;
+      Tensor t = linear(x, factors.down());
+      return at(place, part).queryKeyValue(t, factors.up(), batch, heads, layerIndex);
+    }
     Tensor y = workspace.allocate(x.rows(), w.outputs());
     located("linear", () -> backend.queryKeyValue(x, w, batch, heads, layerIndex, y));
     return y;
@@ -105,17 +116,19 @@ public final class Ops {
   }
 
   /**
-   * {@code factor softmax(q k^T scale) v} for each sequence and head: [T, sum of value widths].
+   * {@code factor p v} for each sequence and head, p being {@code softmax(q k^T scale)} or what the
+   * head's kind says: [T, sum of value widths].
    *
    * @param layerIndex whose factors of the batch's head masks are meant
    * @throws InvalidInputException if a head mask has no such layer, or fewer heads than the layout
-   *     names
+   *     names; if a sequence is longer than constant heads know
    */
   public Tensor attention(Tensor qkv, PackedBatch batch, Heads heads, int layerIndex) {
     HeadLayout layout = heads.layout();
     checkMasks(batch, layout, layerIndex);
     same("attention", "qkv has", qkv.columns(), "the heads expect", layout.qkvColumns());
     sameRows("attention", "qkv", qkv, batch);
+    checkLengths(batch, layout);
     Tensor context = workspace.allocate(qkv.rows(), layout.vColumns());
     backend.attention(qkv, batch, heads, layerIndex, context);
     return context;
@@ -156,6 +169,11 @@ public final class Ops {
         w.intermediate().outputs(),
         "the output weight expects",
         w.output().inputs());
+    if (w.intermediate() instanceof LowRank || w.output() instanceof LowRank) {
+      int place = layer;
+      Tensor f = activation(w.activation(), linear(x, w.intermediate()));
+      return at(place, part).linear(f, w.output());
+    }
     Tensor y = workspace.allocate(x.rows(), w.output().outputs());
     located("feed_forward", () -> backend.feedForward(x, w, y, workspace));
     return y;
@@ -203,6 +221,7 @@ public final class Ops {
         "the heads expect",
         heads.layout().qkvColumns());
     sameRows("attention_probabilities", "qkv", qkv, batch);
+    checkLengths(batch, heads.layout());
     return backend.attentionProbabilities(qkv, batch, b, heads);
   }
 
@@ -314,6 +333,21 @@ public final class Ops {
                 + layerIndex
                 + " has heads up to "
                 + (layout.indexBound() - 1));
+      }
+    }
+  }
+
+  private static void checkLengths(PackedBatch batch, HeadLayout layout) {
+    for (int b = 0; batch.longest() > layout.longest() && b < batch.sequences(); b++) {
+      if (batch.length(b) > layout.longest()) {
+        throw new InvalidInputException(
+            "attention: sequence "
+                + b
+                + " has "
+                + batch.length(b)
+                + " tokens, the layer's constant heads know lengths up to "
+                + layout.longest()
+                + "; truncate it");
       }
     }
   }

@@ -2,6 +2,7 @@ package dev.espalier.backend;
 
 import dev.espalier.model.Activation;
 import dev.espalier.model.Pooling;
+import dev.espalier.tensor.ConstantAttention;
 import dev.espalier.tensor.Embeddings;
 import dev.espalier.tensor.HeadLayout;
 import dev.espalier.tensor.Heads;
@@ -46,6 +47,7 @@ final class PlanningBackend implements Backend {
 
   @Override
   public void linear(Tensor x, Linear w, Tensor y) {
+    recorder.quantizes(x.rows(), w);
     recorder.op(x, y);
   }
 
@@ -94,6 +96,9 @@ final class PlanningBackend implements Backend {
   @Override
   public void feedForward(Tensor x, FeedForward w, Tensor y, Workspace workspace) {
     if (actual.fusesFeedForward()) {
+      recorder.quantizes(x.rows(), w.intermediate());
+      recorder.quantizes(x.rows(), w.output());
+      recorder.intermediate(x.rows(), w.intermediate());
       recorder.op(x, y);
     } else {
       Backend.super.feedForward(x, w, y, workspace);
@@ -150,7 +155,7 @@ final class PlanningBackend implements Backend {
   }
 
   @Override
-  public Heads heads(HeadLayout layout) {
+  public Heads heads(HeadLayout layout, ConstantAttention constants) {
     throw noWeights();
   }
 

@@ -1,5 +1,7 @@
 package dev.espalier.backend;
 
+import dev.espalier.tensor.DType;
+import dev.espalier.tensor.Linear;
 import dev.espalier.tensor.Tensor;
 import java.util.ArrayList;
 import java.util.List;
@@ -25,15 +27,27 @@ public final class WorkspacePlan {
     }
   }
 
+  /**
+   * What ops need beside their tensors, where a backend keeps it for them.
+   *
+   * @param rows the most rows of an int8 product
+   * @param codes the most codes of its input, rows rounded as tensors' rows are
+   * @param intermediate the most elements between the two products of a fused feed-forward
+   */
+  public record Scratch(long rows, long codes, long intermediate) {}
+
   /** Elements to which rows and slots are rounded: 64 bytes of fp32. */
   public static final int ALIGNMENT = 16;
 
   private final List<Slot> slots;
   private final long elements;
 
-  private WorkspacePlan(List<Slot> slots, long elements) {
+  private final Scratch scratch;
+
+  private WorkspacePlan(List<Slot> slots, long elements, Scratch scratch) {
     this.slots = List.copyOf(slots);
     this.elements = elements;
+    this.scratch = scratch;
   }
 
   /** The temporaries in the order in which the pass asks for them. */
@@ -44,6 +58,11 @@ public final class WorkspacePlan {
   /** fp32 elements needed in all. */
   public long elements() {
     return elements;
+  }
+
+  /** What ops need beside them. */
+  public Scratch scratch() {
+    return scratch;
   }
 
   /** The row pitch of a tensor of that many columns. */
@@ -101,11 +120,27 @@ public final class WorkspacePlan {
   static final class Recorder implements Workspace {
     private final List<Planned> tensors = new ArrayList<>();
     private int clock;
+    private long quantizedRows;
+    private long codes;
+    private long intermediate;
 
     @Override
     public void reset() {
       tensors.clear();
       clock = 0;
+    }
+
+    /** A product quantizes its input, if its weight is int8. */
+    void quantizes(int rows, Linear w) {
+      if (w.dtype() == DType.I8) {
+        quantizedRows = Math.max(quantizedRows, rows);
+        codes = Math.max(codes, (long) rows * pitchOf(w.inputs()));
+      }
+    }
+
+    /** A fused feed-forward keeps its first product's result. */
+    void intermediate(int rows, Linear w) {
+      intermediate = Math.max(intermediate, (long) rows * pitchOf(w.outputs()));
     }
 
     @Override
@@ -133,7 +168,7 @@ public final class WorkspacePlan {
         elements = Math.max(elements, t.offset + t.elements());
         slots.add(new Slot(t.offset, t.rows, t.columns));
       }
-      return new WorkspacePlan(slots, elements);
+      return new WorkspacePlan(slots, elements, new Scratch(quantizedRows, codes, intermediate));
     }
 
     private static long firstFit(Planned t, List<Planned> placed) {

@@ -1,6 +1,8 @@
 package dev.espalier.bindings;
 
 import dev.espalier.BackendUnavailableException;
+import dev.espalier.CudaUnavailableException;
+import dev.espalier.CudaUnavailableException.Reason;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
@@ -20,16 +22,16 @@ public final class CudaLibrary {
   /**
    * Its path; unpacks it if need be.
    *
-   * @throws BackendUnavailableException if libespalier cannot be loaded, or this build has no CUDA
-   *     library
+   * @throws CudaUnavailableException if this build has no CUDA library
+   * @throws BackendUnavailableException if libespalier itself cannot be loaded
    */
   public static String path() {
     NativeLibrary.load();
     String given = System.getProperty(PROPERTY, "");
     if (!given.isEmpty()) {
       if (!Files.isRegularFile(Path.of(given))) {
-        throw new BackendUnavailableException(
-            "system property " + PROPERTY + ": there is no file " + given);
+        throw new CudaUnavailableException(
+            Reason.NO_LIBRARY, "system property " + PROPERTY + ": there is no file " + given);
       }
       return Path.of(given).toAbsolutePath().toString();
     }
@@ -37,7 +39,8 @@ public final class CudaLibrary {
     return packed
         .orElseThrow(
             () ->
-                new BackendUnavailableException(
+                new CudaUnavailableException(
+                    Reason.NO_LIBRARY,
                     "cuda: this build has no CUDA library ("
                         + System.mapLibraryName(NAME)
                         + "): it was made where there was no CUDA compiler; build with nvcc 12.4 or"

@@ -24,7 +24,7 @@ import org.bytedeco.javacpp.annotation.Platform;
 @NoException
 public final class Espalier {
   /** {@code ESP_ABI_VERSION} of the header that this class was written from. */
-  public static final int ABI_VERSION = 6;
+  public static final int ABI_VERSION = 8;
 
   // esp_status
   public static final int ESP_OK = 0;
@@ -33,6 +33,11 @@ public final class Espalier {
   public static final int ESP_UNSUPPORTED = 3;
   public static final int ESP_INTERNAL = 4;
   public static final int ESP_DEVICE_LOST = 5;
+  public static final int ESP_NO_LIBRARY = 6;
+  public static final int ESP_NO_DRIVER = 7;
+  public static final int ESP_OLD_DRIVER = 8;
+  public static final int ESP_NO_DEVICE = 9;
+  public static final int ESP_OLD_DEVICE = 10;
 
   // instruction sets, in ascending order
   public static final int ESP_ISA_PORTABLE = 0;
@@ -63,6 +68,17 @@ public final class Espalier {
   public static final int ESP_I8 = 1;
   public static final int ESP_F16 = 2;
   public static final int ESP_BF16 = 3;
+
+  // what a head's queries attend to
+  public static final int ESP_HEAD_FULL = 0;
+  public static final int ESP_HEAD_CONSTANT = 1;
+  public static final int ESP_HEAD_PREVIOUS = 2;
+  public static final int ESP_HEAD_NEXT = 3;
+  public static final int ESP_HEAD_SAME = 4;
+  public static final int ESP_HEAD_FIRST = 5;
+  public static final int ESP_HEAD_WINDOW = 6;
+  public static final int ESP_HEAD_TOP_K = 7;
+  public static final int ESP_HEAD_KINDS = 8;
 
   // what esp_cuda_device tells
   public static final int ESP_CUDA_MAJOR = 0;
@@ -108,6 +124,9 @@ public final class Espalier {
 
   public static native int esp_lane_create(
       @Cast("esp_backend*") long backend, @Cast("esp_backend**") long[] out);
+
+  public static native int esp_lane_reserve(
+      @Cast("esp_backend*") long lane, long rows, long codes, long intermediate);
 
   public static native int esp_lane_tag(@Cast("esp_backend*") long lane, int tag);
 
@@ -164,6 +183,15 @@ public final class Espalier {
       int dtype,
       @Cast("esp_weight**") long[] out);
 
+  public static native int esp_weight_create_blocks(
+      @Cast("esp_backend*") long backend,
+      int n,
+      int k,
+      int dtype,
+      int block,
+      @Cast("const uint8_t*") long kept,
+      @Cast("esp_weight**") long[] out);
+
   public static native void esp_weight_destroy(@Cast("esp_weight*") long weight);
 
   public static native int esp_weight_set_rows(
@@ -192,6 +220,12 @@ public final class Espalier {
       @Cast("const int32_t*") long v_width,
       @Cast("const float*") long scale,
       @Cast("esp_heads**") long[] out);
+
+  public static native int esp_heads_set_kind(
+      @Cast("esp_heads*") long heads, int head, int kind, int parameter);
+
+  public static native int esp_heads_set_attention(
+      @Cast("esp_heads*") long heads, int head, int length, @Cast("const float*") long p);
 
   public static native void esp_heads_destroy(@Cast("esp_heads*") long heads);
 

@@ -8,6 +8,7 @@ import dev.espalier.model.EncoderTensors;
 import dev.espalier.model.LayerShape;
 import dev.espalier.model.ModelConfig;
 import dev.espalier.model.ModelSource;
+import dev.espalier.tensor.ConstantAttention;
 import dev.espalier.tensor.DType;
 import dev.espalier.tensor.Embeddings;
 import dev.espalier.tensor.HeadLayout;
@@ -100,19 +101,41 @@ public final class EncoderPacker {
     LayerShape shape = config.shape(l);
     HeadLayout heads = shape.heads();
     int h = config.hiddenSize();
-    int inner = shape.intermediateSize();
     String prefix = "encoder.layer." + l + ".";
     String self = prefix + "attention.self.";
     List<String> qkv = List.of(self + "query", self + "key", self + "value");
+    // Heads without queries leave no rows of them.
+    List<String> present =
+        heads.qkColumns() > 0 || heads.vColumns() == 0 ? qkv : List.of(self + "value");
+    boolean factors = shape.ranks().containsKey(LayerShape.VALUE) && heads.vColumns() > 0;
     return new Layer(
-        packer.linear(qkv, heads.qkvColumns(), h),
-        packer.keep(backend.heads(heads)),
-        packer.linear(List.of(prefix + "attention.output.dense"), h, heads.vColumns()),
+        factors ? packer.lowRank(present) : packer.linear(present, heads.qkvColumns(), h),
+        packer.keep(backend.heads(heads, constants(l, heads))),
+        linear(prefix, LayerShape.ATTENTION_OUTPUT, shape),
         packer.norm(prefix + "attention.output.LayerNorm"),
         new FeedForward(
-            packer.linear(List.of(prefix + "intermediate.dense"), inner, h),
+            linear(prefix, LayerShape.INTERMEDIATE, shape),
             config.activation(),
-            packer.linear(List.of(prefix + "output.dense"), h, inner)),
+            linear(prefix, LayerShape.OUTPUT, shape)),
         packer.norm(prefix + "output.LayerNorm"));
+  }
+
+  private Linear linear(String prefix, String linear, LayerShape shape) {
+    int out = shape.outputs(linear, config.hiddenSize());
+    int in = shape.inputs(linear, config.hiddenSize());
+    List<String> names = List.of(prefix + linear);
+    return shape.ranks().containsKey(linear) && out > 0 && in > 0
+        ? packer.lowRank(names)
+        : packer.linear(names, out, in);
+  }
+
+  private ConstantAttention constants(int l, HeadLayout heads) {
+    List<float[]> matrices = new ArrayList<>();
+    for (int length : heads.constantLengths()) {
+      float[] p = new float[heads.constantHeads() * length * length];
+      weights.read(EncoderTensors.constantAttention(l, length), 0, p, 0, p.length);
+      matrices.add(p);
+    }
+    return new ConstantAttention(heads.constantLengths(), matrices);
   }
 }

@@ -47,6 +47,11 @@ public final class StoredMatrix {
     return columns;
   }
 
+  /** Whether some of it is stored as int8 codes. */
+  boolean hasInt8() {
+    return names.stream().anyMatch(n -> EncoderTensors.isInt8(weights, n));
+  }
+
   /** Whether all of it is stored as int8 codes. */
   public boolean isInt8() {
     return names.stream().allMatch(n -> EncoderTensors.isInt8(weights, n));

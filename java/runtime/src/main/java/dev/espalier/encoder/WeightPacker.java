@@ -1,13 +1,17 @@
 package dev.espalier.encoder;
 
 import dev.espalier.backend.Backend;
+import dev.espalier.backend.CodeSource;
 import dev.espalier.backend.RowSource;
+import dev.espalier.backend.ZeroBlocks;
 import dev.espalier.format.Checkpoint;
+import dev.espalier.model.EncoderTensors;
 import dev.espalier.model.ModelSource;
 import dev.espalier.tensor.DType;
 import dev.espalier.tensor.Halves;
 import dev.espalier.tensor.LayerNorm;
 import dev.espalier.tensor.Linear;
+import dev.espalier.tensor.LowRank;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
@@ -93,10 +97,77 @@ final class WeightPacker {
 
   Linear linear(StoredMatrix matrix, float[] bias, boolean quantizable) {
     int k = matrix.columns();
+    if (isInt8(matrix, quantizable)) {
+      return keep(int8Linear(matrix, bias));
+    }
+    RowSource values = values(matrix, quantizable);
     return keep(
-        isInt8(matrix, quantizable)
-            ? backend.int8Linear(bias.length, k, matrix.codes(), bias)
-            : backend.linear(bias.length, k, values(matrix, quantizable), bias));
+        ZeroBlocks.of(values, bias.length, k)
+            .map(blocks -> backend.blockLinear(blocks, values, bias))
+            .orElseGet(() -> backend.linear(bias.length, k, values, bias)));
+  }
+
+  private Linear int8Linear(StoredMatrix matrix, float[] bias) {
+    CodeSource codes = matrix.codes();
+    int k = matrix.columns();
+    if (codes.zeroPoints() != null) {
+      return backend.int8Linear(bias.length, k, codes, bias);
+    }
+    if (!matrix.hasInt8() && ZeroBlocks.of(matrix.values(), bias.length, k).isPresent()) {
+      // What is rotated together must not mix blocks of zeros with others.
+      codes = matrix.codes(Math.min(codes.inputBlock(), ZeroBlocks.SIZE));
+    }
+    CodeSource packed = codes;
+    return ZeroBlocks.of(packed, bias.length, k)
+        .map(blocks -> backend.blockInt8Linear(blocks, packed, bias))
+        .orElseGet(() -> backend.int8Linear(bias.length, k, packed, bias));
+  }
+
+  /**
+   * A linear layer that is stored in two factors; or several of the same input as one, whose first
+   * factors stand one below the other, and whose second factors are blocks on the diagonal.
+   */
+  Linear lowRank(List<String> names) {
+    Linear down = factor(names.stream().map(n -> EncoderTensors.down(n) + ".weight").toList());
+    if (names.size() == 1) {
+      StoredMatrix up = matrix(EncoderTensors.up(names.get(0)) + ".weight");
+      return new LowRank(down, linear(up, vector(names.get(0) + ".bias"), true));
+    }
+    return new LowRank(down, diagonal(names));
+  }
+
+  private Linear factor(List<String> names) {
+    StoredMatrix matrix = new StoredMatrix(weights, names);
+    return linear(matrix, new float[matrix.rows()], true);
+  }
+
+  private Linear diagonal(List<String> names) {
+    List<StoredMatrix> parts =
+        names.stream().map(n -> matrix(EncoderTensors.up(n) + ".weight")).toList();
+    int rows = parts.stream().mapToInt(StoredMatrix::rows).sum();
+    int columns = parts.stream().mapToInt(StoredMatrix::columns).sum();
+    float[] values = new float[Math.multiplyExact(rows, columns)];
+    float[] bias = new float[rows];
+    int row = 0;
+    int column = 0;
+    for (int p = 0; p < parts.size(); p++) {
+      StoredMatrix part = parts.get(p);
+      float[] own = new float[part.rows() * part.columns()];
+      values(part, true).read(0, part.rows(), own);
+      for (int r = 0; r < part.rows(); r++) {
+        System.arraycopy(
+            own, r * part.columns(), values, (row + r) * columns + column, part.columns());
+      }
+      float[] b = vector(names.get(p) + ".bias");
+      System.arraycopy(b, 0, bias, row, b.length);
+      row += part.rows();
+      column += part.columns();
+    }
+    RowSource source = RowSource.of(values, columns);
+    return keep(
+        ZeroBlocks.of(source, rows, columns)
+            .map(blocks -> backend.blockLinear(blocks, source, bias))
+            .orElseGet(() -> backend.linear(rows, columns, source, bias)));
   }
 
   /**

@@ -46,7 +46,10 @@ public final class EncoderTensors {
    * and output, where single channels lie far above the others (docs/results/int8-accuracy.md).
    */
   public static boolean isInputRotated(String weight) {
-    return weight.startsWith("encoder.layer.") && !weight.endsWith("attention.output.dense.weight");
+    return weight.startsWith("encoder.layer.")
+        && !weight.endsWith("attention.output.dense.weight")
+        && !weight.endsWith("attention.output.dense.down.weight")
+        && !weight.endsWith(".up.weight");
   }
 
   /** Whether a matrix is stored in int8: an element is {@code (code - zero point) * scale}. */
@@ -74,14 +77,17 @@ public final class EncoderTensors {
     for (int i = 0; i < config.layers(); i++) {
       String layer = layer(i);
       LayerShape shape = config.shape(i);
-      linear(shapes, layer + ".attention.self.query", shape.heads().qkColumns(), hidden);
-      linear(shapes, layer + ".attention.self.key", shape.heads().qkColumns(), hidden);
-      linear(shapes, layer + ".attention.self.value", shape.heads().vColumns(), hidden);
-      linear(shapes, layer + ".attention.output.dense", hidden, shape.heads().vColumns());
-      norm(shapes, layer + ".attention.output.LayerNorm", hidden);
-      linear(shapes, layer + ".intermediate.dense", shape.intermediateSize(), hidden);
-      linear(shapes, layer + ".output.dense", hidden, shape.intermediateSize());
+      for (String linear : LayerShape.LINEARS) {
+        linear(shapes, layer, linear, shape, hidden);
+        if (linear.equals(LayerShape.ATTENTION_OUTPUT)) {
+          norm(shapes, layer + ".attention.output.LayerNorm", hidden);
+        }
+      }
       norm(shapes, layer + ".output.LayerNorm", hidden);
+      for (int length : shape.heads().constantLengths()) {
+        int heads = shape.heads().constantHeads();
+        shapes.put(constantAttention(i, length), List.of(heads, length, length));
+      }
     }
     return shapes;
   }
@@ -91,6 +97,38 @@ public final class EncoderTensors {
     Map<String, List<Integer>> shapes = new LinkedHashMap<>();
     linear(shapes, POOLER, config.hiddenSize(), config.hiddenSize());
     return shapes;
+  }
+
+  /**
+   * The tensor of layer {@code i}'s constant heads for a length: [constant heads, length, length].
+   */
+  public static String constantAttention(int i, int length) {
+    return layer(i) + ".attention.self.constant." + length;
+  }
+
+  /** The first factor [rank, inputs] of a linear that is stored in two, and the second. */
+  public static String down(String linear) {
+    return linear + ".down";
+  }
+
+  /** The second factor, [outputs, rank]. */
+  public static String up(String linear) {
+    return linear + ".up";
+  }
+
+  private static void linear(
+      Map<String, List<Integer>> shapes, String layer, String linear, LayerShape shape, int h) {
+    String name = layer + "." + linear;
+    int out = shape.outputs(linear, h);
+    int in = shape.inputs(linear, h);
+    Integer rank = shape.ranks().get(linear);
+    if (rank == null || out == 0 || in == 0) {
+      linear(shapes, name, out, in);
+      return;
+    }
+    shapes.put(down(name) + ".weight", List.of(rank, in));
+    shapes.put(up(name) + ".weight", List.of(out, rank));
+    shapes.put(name + ".bias", List.of(out));
   }
 
   private static void linear(Map<String, List<Integer>> shapes, String name, int out, int in) {

@@ -4,12 +4,16 @@ import com.fasterxml.jackson.core.JsonGenerator;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.espalier.ModelFormatException;
 import dev.espalier.format.JsonFields;
+import dev.espalier.tensor.HeadKind;
 import dev.espalier.tensor.HeadLayout;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 
 /**
  * The array {@code layers} of the {@code "espalier"} object: what each layer has, where {@code
@@ -22,7 +26,14 @@ final class LayerShapes {
   private static final String QK_WIDTHS = "query_key_widths";
   private static final String V_WIDTHS = "value_widths";
   private static final String INTERMEDIATE = "intermediate_size";
-  private static final List<String> FIELDS = List.of(HEADS, QK_WIDTHS, V_WIDTHS, INTERMEDIATE);
+  private static final String KINDS = "kinds";
+  private static final String LENGTHS = "constant_lengths";
+  private static final String RANKS = "ranks";
+  private static final List<String> FIELDS =
+      List.of(HEADS, QK_WIDTHS, V_WIDTHS, INTERMEDIATE, KINDS, LENGTHS, RANKS);
+
+  /** The longest that sequences may be that constant heads know. */
+  private static final int MOST_LENGTH = 1 << 12;
 
   private LayerShapes() {}
 
@@ -71,24 +82,118 @@ final class LayerShapes {
                 + ", expected the original indices in ascending order");
       }
     }
-    int[] qk = widths(json, QK_WIDTHS, indices.length, headSize);
-    int[] v = widths(json, V_WIDTHS, indices.length, headSize);
+    List<HeadKind> kinds = kinds(json, indices.length);
+    int[] qk = widths(json, QK_WIDTHS, indices.length, 0, headSize);
+    int[] v = widths(json, V_WIDTHS, indices.length, 1, headSize);
     float scale = (float) (1 / Math.sqrt(headSize));
     List<HeadLayout.Head> list = new ArrayList<>();
     for (int i = 0; i < indices.length; i++) {
-      list.add(new HeadLayout.Head(indices[i], qk[i], v[i], scale));
+      int width = json.has(QK_WIDTHS) || kinds.get(i).hasQueries() ? qk[i] : 0;
+      list.add(checked(json, indices[i], width, v[i], scale, kinds.get(i)));
     }
-    return new LayerShape(
-        new HeadLayout(list), json.integer(INTERMEDIATE, 0, intermediateSize, intermediateSize));
+    try {
+      return new LayerShape(
+          new HeadLayout(list, lengths(json)),
+          json.integer(INTERMEDIATE, 0, intermediateSize, intermediateSize),
+          ranks(json));
+    } catch (IllegalArgumentException e) {
+      throw new ModelFormatException(json.label() + ": " + e.getMessage(), e);
+    }
   }
 
-  private static int[] widths(JsonFields json, String field, int count, int headSize) {
+  private static HeadLayout.Head checked(
+      JsonFields json, int index, int qk, int v, float scale, HeadKind kind) {
+    try {
+      return new HeadLayout.Head(index, qk, v, scale, kind);
+    } catch (IllegalArgumentException e) {
+      throw new ModelFormatException(json.label() + ": " + e.getMessage(), e);
+    }
+  }
+
+  private static List<HeadKind> kinds(JsonFields json, int count) {
+    List<HeadKind> kinds = new ArrayList<>();
+    for (JsonNode node : json.elements(KINDS)) {
+      try {
+        kinds.add(HeadKind.parse(node.asText()));
+      } catch (IllegalArgumentException e) {
+        throw new ModelFormatException(json.label() + ": " + KINDS + ": " + e.getMessage(), e);
+      }
+    }
+    if (!json.has(KINDS)) {
+      return Collections.nCopies(count, HeadKind.FULL);
+    }
+    if (kinds.size() != count) {
+      throw new ModelFormatException(
+          json.label()
+              + ": "
+              + KINDS
+              + " has "
+              + kinds.size()
+              + " entries, "
+              + HEADS
+              + " has "
+              + count);
+    }
+    return kinds;
+  }
+
+  private static List<Integer> lengths(JsonFields json) {
+    if (!json.has(LENGTHS)) {
+      return List.of();
+    }
+    int[] lengths = integers(json, LENGTHS, 1, MOST_LENGTH);
+    for (int i = 1; i < lengths.length; i++) {
+      if (lengths[i] <= lengths[i - 1]) {
+        throw new ModelFormatException(
+            json.label()
+                + ": "
+                + LENGTHS
+                + ": "
+                + lengths[i]
+                + " after "
+                + lengths[i - 1]
+                + ", expected lengths in ascending order");
+      }
+    }
+    return Arrays.stream(lengths).boxed().toList();
+  }
+
+  private static Map<String, Integer> ranks(JsonFields json) {
+    Map<String, Integer> ranks = new TreeMap<>();
+    for (String name : json.members(RANKS).keySet()) {
+      if (!LayerShape.LINEARS.contains(name)) {
+        throw new ModelFormatException(
+            json.label()
+                + ": "
+                + RANKS
+                + ": "
+                + name
+                + " is no linear of a layer; there are "
+                + LayerShape.LINEARS);
+      }
+      JsonFields values = JsonFields.of(json.label() + "." + RANKS, json.raw(RANKS));
+      ranks.put(name, values.integer(name, 1, 1 << 16));
+    }
+    long together = LayerShape.LINEARS.subList(0, 3).stream().filter(ranks::containsKey).count();
+    if (together != 0 && together != 3) {
+      throw new ModelFormatException(
+          json.label()
+              + ": "
+              + RANKS
+              + " has "
+              + together
+              + " of query, key and value; they are in factors all or none");
+    }
+    return ranks;
+  }
+
+  private static int[] widths(JsonFields json, String field, int count, int least, int headSize) {
     int[] widths = new int[count];
     if (!json.has(field)) {
       Arrays.fill(widths, headSize);
       return widths;
     }
-    int[] given = integers(json, field, 1, headSize);
+    int[] given = integers(json, field, least, headSize);
     if (given.length != count) {
       throw new ModelFormatException(
           json.label()
@@ -140,6 +245,23 @@ final class LayerShapes {
       write(json, QK_WIDTHS, heads.stream().mapToInt(HeadLayout.Head::qkWidth).toArray());
       write(json, V_WIDTHS, heads.stream().mapToInt(HeadLayout.Head::vWidth).toArray());
       json.writeNumberField(INTERMEDIATE, shape.intermediateSize());
+      if (heads.stream().anyMatch(h -> !h.kind().equals(HeadKind.FULL))) {
+        json.writeArrayFieldStart(KINDS);
+        for (HeadLayout.Head head : heads) {
+          json.writeString(head.kind().toString());
+        }
+        json.writeEndArray();
+      }
+      if (!shape.heads().constantLengths().isEmpty()) {
+        write(json, LENGTHS, shape.heads().constantLengths().stream().mapToInt(i -> i).toArray());
+      }
+      if (!shape.ranks().isEmpty()) {
+        json.writeObjectFieldStart(RANKS);
+        for (Map.Entry<String, Integer> rank : new TreeMap<>(shape.ranks()).entrySet()) {
+          json.writeNumberField(rank.getKey(), rank.getValue());
+        }
+        json.writeEndObject();
+      }
       json.writeEndObject();
     }
     json.writeEndArray();

@@ -33,6 +33,9 @@ final class BatchItem<I, O, R> {
   /** Sequences before this one were handed out; guarded by the queue. */
   private int next;
 
+  /** Tokens of those that were not; guarded by the queue. */
+  private long left;
+
   /** Room in the queue that it holds; guarded by the queue. */
   private int room;
 
@@ -44,6 +47,7 @@ final class BatchItem<I, O, R> {
     this.item = item;
     this.sequences = sequences;
     this.tokens = sequences.stream().mapToLong(Encoding::size).sum();
+    this.left = tokens;
     this.outputs = new Object[sequences.size()];
     this.missing = new AtomicInteger(outputs.length);
   }
@@ -70,7 +74,13 @@ final class BatchItem<I, O, R> {
     return sequences.get(next).size();
   }
 
+  /** Tokens of the sequences that were not handed out. */
+  long tokensLeft() {
+    return left;
+  }
+
   Part<O> handOut() {
+    left -= nextTokens();
     return new Part<>(this, next++);
   }
 

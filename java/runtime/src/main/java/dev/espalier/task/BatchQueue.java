@@ -12,22 +12,133 @@ import java.util.concurrent.locks.ReentrantLock;
 /**
  * Items that wait for a forward pass, in order of arrival, with room for so many tokens; one that
  * is longer takes all the room. Who finds no room waits at the door, in order of arrival as well.
- * Thread-safe.
+ *
+ * <p>Passes are taken by the threads of one or more models, each with a {@link Taker} for its
+ * passes. A few tokens do not start a pass of their own beside a short one: it would read all
+ * weights at the same time and make both late. They go together when the short one ends. Nobody
+ * waits for a timer.
+ *
+ * <p>Thread-safe.
  */
 final class BatchQueue<O> {
+  /** The passes of one model. */
+  final class Taker {
+    private final Condition arrived = lock.newCondition();
+    private final int budget;
+
+    /** Tokens of passes that began and have not ended; guarded by the queue. */
+    private long underWay;
+
+    /** Threads that wait for items; guarded by the queue. */
+    private int idle;
+
+    /**
+     * @param budget tokens of a pass, at most
+     */
+    Taker(int budget) {
+      this.budget = budget;
+    }
+
+    /**
+     * The sequences of the next forward pass: what waits now, at most the budget but at least one
+     * sequence. Waits until there is one that may begin. {@link #ended} follows.
+     *
+     * @return empty if the queue is closed and nothing waits
+     */
+    List<BatchItem.Part<O>> take() {
+      lock.lock();
+      try {
+        List<BatchItem.Part<O>> parts;
+        while ((parts = poll()).isEmpty() && !closed) {
+          idle++;
+          arrived.awaitUninterruptibly();
+          idle--;
+        }
+        return parts;
+      } finally {
+        lock.unlock();
+      }
+    }
+
+    /** As {@link #take}, but does not wait: empty as well if no pass may begin now. */
+    List<BatchItem.Part<O>> poll() {
+      lock.lock();
+      try {
+        List<BatchItem.Part<O>> parts = new ArrayList<>();
+        if (mayBegin()) {
+          collect(budget, parts);
+          underWay += tokens(parts);
+          wakeOne();
+        }
+        return parts;
+      } finally {
+        lock.unlock();
+      }
+    }
+
+    /** A pass that was taken is computed; what is made of its results need not be. */
+    void ended(List<BatchItem.Part<O>> parts) {
+      lock.lock();
+      try {
+        underWay -= tokens(parts);
+        wakeOne();
+      } finally {
+        lock.unlock();
+      }
+    }
+
+    private boolean mayBegin() {
+      return underWay == 0 || waitingTokens + underWay > budget / SHORT_PART || closed;
+    }
+
+    private long tokens(List<BatchItem.Part<O>> parts) {
+      return parts.stream().mapToLong(p -> p.sequence().size()).sum();
+    }
+  }
+
+  /** A pass is short, and so is what waits, up to this part of the budget: together with it. */
+  private static final int SHORT_PART = 4;
+
   private final int capacity;
   private final Semaphore room;
   private final ReentrantLock lock = new ReentrantLock();
-  private final Condition arrived = lock.newCondition();
+  private final List<Taker> takers = new ArrayList<>();
 
   /** A set, so that what is cancelled leaves at once. */
   private final Set<BatchItem<?, O, ?>> waiting = new LinkedHashSet<>();
+
+  /** Tokens of all that wait and were not handed out. */
+  private long waitingTokens;
 
   private boolean closed;
 
   BatchQueue(int capacity) {
     this.capacity = capacity;
     this.room = new Semaphore(capacity, true);
+  }
+
+  /**
+   * For one model; before any item enters.
+   *
+   * @param budget tokens of a pass, at most
+   */
+  Taker taker(int budget) {
+    Taker taker = new Taker(budget);
+    takers.add(taker);
+    return taker;
+  }
+
+  /** Wakes a thread that can begin a pass with what waits, if there is one. */
+  private void wakeOne() {
+    if (waiting.isEmpty()) {
+      return;
+    }
+    for (Taker taker : takers) {
+      if (taker.idle > 0 && taker.mayBegin()) {
+        taker.arrived.signal();
+        return;
+      }
+    }
   }
 
   /**
@@ -70,7 +181,8 @@ final class BatchQueue<O> {
       requireOpen();
       item.holdRoom(held);
       waiting.add(item);
-      arrived.signal();
+      waitingTokens += item.tokensLeft();
+      wakeOne();
     } catch (IllegalStateException e) {
       room.release(held); // for the next one at the door, which is to hear the same
       throw e;
@@ -98,37 +210,12 @@ final class BatchQueue<O> {
     lock.lock();
     try {
       if (waiting.remove(item)) {
+        waitingTokens -= item.tokensLeft();
         room.release(item.giveRoom(capacity));
       }
     } finally {
       lock.unlock();
     }
-  }
-
-  /**
-   * The sequences of the next forward pass: what waits now, at most {@code budget} tokens but at
-   * least one sequence. Waits until there is one.
-   *
-   * @return empty if the queue is closed and nothing waits
-   */
-  List<BatchItem.Part<O>> take(int budget) {
-    List<BatchItem.Part<O>> parts = new ArrayList<>();
-    lock.lock();
-    try {
-      while (true) {
-        collect(budget, parts);
-        if (!parts.isEmpty() || closed) {
-          break;
-        }
-        arrived.awaitUninterruptibly();
-      }
-      if (!waiting.isEmpty()) {
-        arrived.signal();
-      }
-    } finally {
-      lock.unlock();
-    }
-    return parts;
   }
 
   private void collect(int budget, List<BatchItem.Part<O>> parts) {
@@ -143,10 +230,12 @@ final class BatchQueue<O> {
           return;
         }
         parts.add(item.handOut());
+        waitingTokens -= next;
         tokens += next;
         freed += item.giveRoom(next);
       }
       items.remove();
+      waitingTokens -= item.tokensLeft();
       freed += item.giveRoom(capacity);
     }
     room.release(freed);
@@ -161,7 +250,7 @@ final class BatchQueue<O> {
     try {
       if (!closed) {
         closed = true;
-        arrived.signalAll();
+        takers.forEach(t -> t.arrived.signalAll());
         room.release(Integer.MAX_VALUE / 2);
       }
     } finally {
@@ -175,6 +264,7 @@ final class BatchQueue<O> {
     try {
       List<BatchItem<?, O, ?>> all = List.copyOf(waiting);
       waiting.clear();
+      waitingTokens = 0;
       return all;
     } finally {
       lock.unlock();

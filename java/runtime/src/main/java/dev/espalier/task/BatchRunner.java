@@ -23,8 +23,9 @@ import java.util.stream.StreamSupport;
  * in bounded memory.
  *
  * <p>A batch is what waits at the moment when a model has a thread free, up to a token budget: a
- * lone item starts at once, a crowd fills the budget. Items are tokenized by the thread that
- * submits them, while others compute. An item's error is its own; the rest of its batch answers.
+ * lone item starts at once, a crowd fills the budget; a few tokens beside a short pass go together
+ * when that ends. Items are tokenized by the thread that submits them, while others compute. An
+ * item's error is its own; the rest of its batch answers.
  *
  * <p>Threads: one for each pass that a model may run at once, so that no more is computed than its
  * budget of threads. They are daemons, and end with {@link #close}. Whatever depends on a future
@@ -91,9 +92,10 @@ public final class BatchRunner<I, R> implements AutoCloseable {
       Model model = pipeline.model();
       int budget = options.batchTokens() == 0 ? model.efficientTokens() : options.batchTokens();
       int passes = options.passes() == 0 ? model.threads() : options.passes();
+      BatchQueue<Object>.Taker taker = queue.taker(budget);
       for (int i = 0; i < Math.min(passes, model.threads()); i++) {
         String name = "espalier-batch-" + i;
-        workers.add(new BatchWorker<>(name, model, steps(pipeline), budget, queue, events));
+        workers.add(new BatchWorker<>(name, model, steps(pipeline), taker, events));
       }
     }
     workers.forEach(Thread::start);

@@ -1,29 +1,27 @@
 package dev.espalier.task;
 
+import dev.espalier.DeviceLostException;
 import java.util.List;
 
 /** Runs forward passes over what waits in a queue, one after the other, until that is closed. */
 final class BatchWorker<O> extends Thread {
   private final Model model;
   private final Steps<?, O, ?> steps;
-  private final int budget;
-  private final BatchQueue<O> queue;
+  private final BatchQueue<O>.Taker queue;
   private final BatchEvents events;
 
-  /**
-   * @param budget in tokens
-   */
+  /** What was taken and is not computed yet; null if there is nothing. */
+  private List<BatchItem.Part<O>> underWay;
+
   BatchWorker(
       String name,
       Model model,
       Steps<?, O, ?> steps,
-      int budget,
-      BatchQueue<O> queue,
+      BatchQueue<O>.Taker queue,
       BatchEvents events) {
     super(name);
     this.model = model;
     this.steps = steps;
-    this.budget = budget;
     this.queue = queue;
     this.events = events;
     setDaemon(true);
@@ -32,13 +30,16 @@ final class BatchWorker<O> extends Thread {
   @Override
   public void run() {
     List<BatchItem.Part<O>> parts;
-    while (!(parts = queue.take(budget)).isEmpty()) {
+    while (!(parts = queue.take()).isEmpty()) {
+      underWay = parts;
       try {
         compute(parts);
       } catch (RuntimeException | Error e) { // such as no memory left: others wait for this thread
         for (BatchItem.Part<O> part : parts) {
           part.item().fail(e);
         }
+      } finally {
+        endPass();
       }
     }
   }
@@ -53,7 +54,7 @@ final class BatchWorker<O> extends Thread {
       outputs = pass(parts);
     } catch (RuntimeException e) {
       List<BatchItem.Part<O>> left = parts.stream().filter(p -> !p.item().isDone()).toList();
-      if (parts.size() == 1 || model.isClosed()) {
+      if (parts.size() == 1 || model.isClosed() || e instanceof DeviceLostException) {
         left.forEach(p -> p.item().fail(e));
       } else if (!left.isEmpty()) {
         int half = (left.size() + 1) / 2;
@@ -64,8 +65,17 @@ final class BatchWorker<O> extends Thread {
       }
       return;
     }
+    endPass();
     for (int i = 0; i < parts.size(); i++) {
       parts.get(i).accept(outputs.get(i));
+    }
+  }
+
+  /** Lets others begin: whoever waits for an answer may do much on this thread when it is there. */
+  private void endPass() {
+    if (underWay != null) {
+      queue.ended(underWay);
+      underWay = null;
     }
   }
 

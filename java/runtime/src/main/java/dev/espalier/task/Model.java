@@ -1,9 +1,13 @@
 package dev.espalier.task;
 
+import dev.espalier.BackendUnavailableException;
+import dev.espalier.DeviceLostException;
+import dev.espalier.DeviceOutOfMemoryException;
 import dev.espalier.ModelFormatException;
 import dev.espalier.UnsupportedModelException;
 import dev.espalier.backend.Backend;
 import dev.espalier.backend.Backends;
+import dev.espalier.backend.CudaBackend;
 import dev.espalier.encoder.Encoder;
 import dev.espalier.encoder.EncoderPacker;
 import dev.espalier.encoder.Lanes;
@@ -102,11 +106,28 @@ public final class Model implements AutoCloseable {
     }
   }
 
-  /** Loads an opened model, which stays open and may be closed afterwards. */
+  /**
+   * Loads an opened model, which stays open and may be closed afterwards. Where the backend is
+   * {@code auto} and the GPU cannot take the model, it is loaded on the processor, with a warning.
+   */
   public static Model load(ModelSource source, ModelOptions options) {
     Backend backend =
         Backends.create(
             options.backend(), options.instructionSet(), options.threads(), options.dtype());
+    boolean mayChange = options.backend().equals("auto") && backend instanceof CudaBackend;
+    try {
+      return load(source, backend, options);
+    } catch (BackendUnavailableException | DeviceOutOfMemoryException | DeviceLostException e) {
+      if (!mayChange) {
+        throw e;
+      }
+      Backends.sayWhyNotOnGpu(e);
+      return load(source, options.withBackend("cpu"));
+    }
+  }
+
+  /** Closes the backend if it fails. */
+  private static Model load(ModelSource source, Backend backend, ModelOptions options) {
     Encoder encoder = null;
     PackedHead head = null;
     try {

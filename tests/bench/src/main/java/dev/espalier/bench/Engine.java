@@ -3,12 +3,14 @@ package dev.espalier.bench;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.espalier.EspalierException;
+import dev.espalier.InvalidInputException;
 import dev.espalier.model.Pooling;
 import dev.espalier.task.BatchRunner;
 import dev.espalier.task.EmbedOptions;
 import dev.espalier.task.Model;
 import dev.espalier.task.ModelOptions;
 import dev.espalier.task.TextEmbedder;
+import dev.espalier.tensor.DType;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
@@ -47,8 +49,14 @@ public final class Engine implements Callable<Integer> {
   @Option(names = "--texts", description = "take the first N texts only")
   int most = Integer.MAX_VALUE;
 
+  @Option(names = "--dtype", defaultValue = "fp32", description = "fp32 (default) or int8")
+  String dtype;
+
   @Option(names = "--rounds", defaultValue = "5", description = "interleaved rounds (default: 5)")
   int rounds;
+
+  @Option(names = "--no-rate", description = "do not measure the rate")
+  boolean noRate;
 
   @Option(
       names = "--submitters",
@@ -91,6 +99,14 @@ public final class Engine implements Callable<Integer> {
     System.exit(command.execute(args));
   }
 
+  private DType dtype() {
+    return switch (dtype) {
+      case "fp32" -> DType.F32;
+      case "int8" -> DType.I8;
+      default -> throw new InvalidInputException("--dtype " + dtype + ": known are fp32 and int8");
+    };
+  }
+
   @Override
   public Integer call() throws IOException, InterruptedException {
     List<String> all = TextFile.read(in);
@@ -101,11 +117,14 @@ public final class Engine implements Callable<Integer> {
       options = options.withPooling(value).withMaxLength(256);
     }
     ObjectNode figures = new ObjectMapper().createObjectNode();
-    try (Model loaded = Model.load(model, ModelOptions.DEFAULT.withThreads(threads))) {
+    ModelOptions modelOptions = ModelOptions.DEFAULT.withThreads(threads).withDtype(dtype());
+    try (Model loaded = Model.load(model, modelOptions)) {
       TextEmbedder embedder = new TextEmbedder(loaded, options);
       System.out.println(loaded.name() + " on " + loaded.backend() + ", " + Machine.processor());
       try (BatchRunner<String, float[]> runner = new BatchRunner<>(embedder)) {
-        new EngineRate(embedder, runner, texts, submitters).run(rounds, figures);
+        if (!noRate) {
+          new EngineRate(embedder, runner, texts, submitters).run(rounds, figures);
+        }
         if (requests > 0) {
           new EngineLatency(runner, submitters, load, requests).run(rounds, figures);
         }

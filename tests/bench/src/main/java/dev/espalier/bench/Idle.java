@@ -27,7 +27,7 @@ final class Idle {
   private static final int MOST_PAUSES = 40;
 
   /** The share of the machine that other processes may take without spoiling the figures. */
-  private static final double QUIET = 0.05;
+  static final double QUIET = 0.05;
 
   private final List<String> processes = new ArrayList<>(List.of("self"));
   private int calls;
@@ -121,7 +121,7 @@ final class Idle {
   }
 
   /** All ticks of all processors since the start of the machine, and those that were not idle. */
-  private static long[] machineTicks() {
+  static long[] machineTicks() {
     try (Stream<String> lines = Files.lines(Path.of("/proc/stat"))) {
       // cpu  user nice system idle iowait irq softirq steal ...; guest time is counted within user.
       String[] fields = lines.findFirst().orElseThrow().trim().split(" +");

@@ -73,12 +73,13 @@ final class Rounds {
   }
 
   /**
-   * Whether all computed the same: vectors near the reference where there is one, or else equal but
-   * for rounding.
+   * Whether the figures count: all vectors equal but for rounding, or, where there is a reference,
+   * those of the first peer near it. How near the others are is theirs to answer for, and stands
+   * beside their figures.
    */
   boolean same() {
     return reference.isPresent()
-        ? cosines.values().stream().allMatch(Cosines::near)
+        ? cosines.get(peers.get(0).name()).near()
         : maxDifference() <= Vectors.TOLERANCE;
   }
 

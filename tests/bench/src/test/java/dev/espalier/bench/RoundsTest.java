@@ -52,13 +52,13 @@ class RoundsTest {
   }
 
   @Test
-  void withAReferenceEverybodyMustBeNearIt() {
+  void withAReferenceOursMustBeNearItAndTheOthersAreReported() {
     float[][] reference = {{1, 0.1f}, {0, 1}};
     Peer near = new Fixed("near", 1, new float[] {1, 0.2f}, new float[] {0, 1});
     assertTrue(rounds(near, reference).same());
     Peer far = new Fixed("far", 1, new float[] {1, 1}, new float[] {0, 1});
-    assertFalse(rounds(far, reference).same());
-    // A reference that nobody is near to: ours is judged as well.
+    assertTrue(rounds(far, reference).same());
+    assertFalse(rounds(far, reference).cosines(far).orElseThrow().near());
     assertFalse(rounds(near, new float[][] {{0, 1}, {1, 0}}).same());
   }
 }

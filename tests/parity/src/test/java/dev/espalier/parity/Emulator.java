@@ -12,7 +12,7 @@ import java.util.Optional;
 final class Emulator {
   private Emulator() {}
 
-  private static Path library() {
+  static Path library() {
     String given = System.getProperty("espalier.simt", "");
     return given.isEmpty()
         ? Shared.inRepository("build/native/tests/simt/" + System.mapLibraryName("espalier_simt"))

@@ -54,7 +54,11 @@ public final class AStarSearch implements Search {
       BitSet found = find(trial, limits, worth, flops);
       if (found == null) {
         throw new BudgetException(
-            limits + ": no set of parts that was measured meets it; give a larger loss, or flops");
+            String.format(
+                Locale.ROOT,
+                "%s: none of the sets that were measured meets it; the closest is %s",
+                limits,
+                limits.describe(limits.closest())));
       }
       best = found;
     }

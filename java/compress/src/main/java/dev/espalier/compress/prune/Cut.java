@@ -123,6 +123,27 @@ public record Cut(List<LayerCut> layers) {
     return new Cut(result);
   }
 
+  /**
+   * The same parts with factors.
+   *
+   * @param heads by layer and original index, for those that stay
+   * @param columns by layer and column, likewise
+   */
+  Cut withFactors(double[][] heads, double[][] columns) {
+    return new Cut(
+        layers.stream()
+            .map(
+                l ->
+                    l.withHeads(
+                            l.heads().stream()
+                                .map(h -> h.withFactor((float) heads[l.layer()][h.index()]))
+                                .toList())
+                        .withColumns(
+                            l.columns(),
+                            l.columns().stream().map(c -> (float) columns[l.layer()][c]).toList()))
+            .toList());
+  }
+
   private int place(int layer) {
     for (int at = 0; at < layers.size(); at++) {
       if (layers.get(at).layer() == layer) {

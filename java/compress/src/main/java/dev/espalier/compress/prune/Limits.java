@@ -10,6 +10,9 @@ final class Limits {
   private final Trial trial;
   private final List<Budget> budgets;
 
+  /** Of what was asked for and lost too much, that which lost least. */
+  private BitSet closest;
+
   Limits(Trial trial, List<Budget> budgets) {
     this.trial = trial;
     this.budgets = List.copyOf(budgets);
@@ -45,16 +48,28 @@ final class Limits {
 
   /** Whether the loss is allowed; without a limit it is, and nothing is measured. */
   boolean withinLoss(BitSet removed) {
-    return budgets.stream()
-        .filter(b -> b.kind() == Budget.Kind.LOSS)
-        .allMatch(b -> trial.loss(removed) <= b.value());
+    boolean within =
+        budgets.stream()
+            .filter(b -> b.kind() == Budget.Kind.LOSS)
+            .allMatch(b -> trial.loss(removed) <= b.value());
+    if (!within && (closest == null || trial.loss(removed) < trial.loss(closest))) {
+      closest = (BitSet) removed.clone();
+    }
+    return within;
+  }
+
+  /** The set that lost least of those that lost too much; nothing removed if there was none. */
+  BitSet closest() {
+    return closest == null ? new BitSet() : closest;
   }
 
   String describe(BitSet removed) {
+    boolean timed = budgets.stream().anyMatch(b -> b.kind() == Budget.Kind.LATENCY);
     return String.format(
         Locale.ROOT,
-        "flops=%.3f with a loss of %.2f points",
+        "flops=%.3f%s with a loss of %.2f points",
         trial.flopsLeft(removed),
+        timed ? String.format(Locale.ROOT, ", latency=%.3f", trial.latencyLeft(removed)) : "",
         trial.loss(removed));
   }
 

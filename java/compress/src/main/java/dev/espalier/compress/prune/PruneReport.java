@@ -6,18 +6,28 @@ import java.util.BitSet;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
+import java.util.stream.IntStream;
 
 /**
  * What a search found, as one HTML page that needs nothing else: the head map, widths by layer, the
  * curve of score against arithmetic with the chosen point, and the command that repeats it.
+ *
+ * @param model as the user named it
+ * @param objective what was measured
+ * @param importance of each part, in its order
+ * @param after the score of what is left
  */
-public final class PruneReport {
+public record PruneReport(
+    Trial trial,
+    String model,
+    String objective,
+    double[] importance,
+    BitSet removed,
+    double after) {
   private static final int CELL = 26;
   private static final int WIDTH = 640;
   private static final int HEIGHT = 300;
   private static final int MARGIN = 46;
-
-  private PruneReport() {}
 
   /**
    * One measured point.
@@ -28,45 +38,57 @@ public final class PruneReport {
   public record Point(double flops, double score) {}
 
   /**
-   * @param model as the user named it
-   * @param objective what was measured
-   * @param importance of each part, in its order
+   * The page.
+   *
    * @param curve points in any order
    * @param command that repeats it
    */
-  public static String html(
-      Trial trial,
-      String model,
-      String objective,
-      double[] importance,
-      BitSet removed,
-      List<Point> curve,
-      String command) {
+  public String html(List<Point> curve, String command) {
     ModelConfig before = trial.source().config();
-    ModelConfig after = trial.cut(removed).config(before);
+    ModelConfig left = trial.cut(removed).config(before);
     StringBuilder s = new StringBuilder();
     s.append("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">");
     s.append("<meta name=\"viewport\" content=\"width=device-width\">");
     s.append("<title>Pruned: ").append(escape(model)).append("</title>\n<style>");
-    s.append("body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;");
+    s.append("body{font:15px/1.5 system-ui,sans-serif;max-width:48rem;margin:2rem auto;");
     s.append("padding:0 1rem;color:#222}h1{font-size:1.4rem}h2{font-size:1.1rem;margin-top:2rem}");
-    s.append("table{border-collapse:collapse}td,th{padding:.2rem .8rem;text-align:right}");
-    s.append("code{background:#f2f2f2;padding:.6rem;display:block;overflow-x:auto}");
+    s.append("table{border-collapse:collapse}td,th{padding:.25rem .8rem;text-align:right;");
+    s.append("border-bottom:1px solid #e4e4e4}th{font-weight:600;vertical-align:bottom}");
+    s.append("pre{background:#f4f4f4;padding:.7rem;white-space:pre-wrap;");
+    s.append("overflow-wrap:anywhere}svg{max-width:100%;height:auto}");
     s.append("svg text{font:11px system-ui,sans-serif;fill:#444}</style></head><body>\n");
     s.append("<h1>").append(escape(model)).append(", pruned</h1>\n");
     s.append(
         String.format(
             Locale.ROOT,
-            "<p>%.1f&nbsp;%% of the arithmetic left. Score (%s): %.2f before, %.2f after.</p>%n",
-            100 * trial.flopsLeft(removed),
+            "<table><tr><th></th><th>whole</th><th>pruned</th></tr>%n<tr><td>score:"
+                + " %s</td><td>%.2f</td><td>%.2f</td></tr>%n<tr><td>arithmetic"
+                + " left</td><td>100&nbsp;%%</td>"
+                + "<td>%.1f&nbsp;%%</td></tr>%n<tr><td>heads</td><td>%d</td><td>%d</td></tr>%n<tr><td>feed-forward"
+                + " columns</td><td>%d</td><td>%d</td></tr></table>%n",
             escape(objective),
             trial.score(new BitSet()),
-            trial.score(removed)));
+            after,
+            100 * trial.flopsLeft(removed),
+            headCount(before),
+            headCount(left),
+            columnCount(before),
+            columnCount(left)));
     heads(s, trial, importance, removed);
-    curve(s, trial, removed, curve);
-    widths(s, before, after, trial, removed);
-    s.append("<h2>To repeat it</h2>\n<code>").append(escape(command)).append("</code>\n");
+    curve(s, curve, new Point(trial.flopsLeft(removed), after));
+    widths(s, before, left, trial, removed);
+    s.append("<h2>To repeat it</h2>\n<pre>").append(escape(command)).append("</pre>\n");
     return s.append("</body></html>\n").toString();
+  }
+
+  private static int headCount(ModelConfig config) {
+    return IntStream.range(0, config.layers())
+        .map(l -> config.shape(l).heads().heads().size())
+        .sum();
+  }
+
+  private static int columnCount(ModelConfig config) {
+    return IntStream.range(0, config.layers()).map(l -> config.shape(l).intermediateSize()).sum();
   }
 
   private static void heads(StringBuilder s, Trial trial, double[] importance, BitSet removed) {
@@ -84,9 +106,10 @@ public final class PruneReport {
     s.append(
         String.format(
             Locale.ROOT,
-            "<svg width=\"%d\" height=\"%d\" role=\"img\" aria-label=\"head map\">%n",
+            "<svg viewBox=\"0 0 %d %d\" width=\"%d\" role=\"img\" aria-label=\"head map\">%n",
             width,
-            height));
+            height,
+            width));
     for (int h = 0; h < config.heads(); h++) {
       text(s, MARGIN + h * CELL + CELL / 2.0, 14, "middle", Integer.toString(h));
     }
@@ -132,18 +155,24 @@ public final class PruneReport {
     s.append("</svg>\n");
   }
 
-  private static void curve(StringBuilder s, Trial trial, BitSet removed, List<Point> points) {
-    double low = points.stream().mapToDouble(Point::score).min().orElse(0);
-    double high = points.stream().mapToDouble(Point::score).max().orElse(100);
-    double range = Math.max(1e-9, high - low);
-    s.append("<h2>Score against arithmetic</h2>\n");
+  private static void curve(StringBuilder s, List<Point> points, Point chosen) {
+    double lowest =
+        Math.min(chosen.score(), points.stream().mapToDouble(Point::score).min().orElse(0));
+    double highest =
+        Math.max(chosen.score(), points.stream().mapToDouble(Point::score).max().orElse(0));
+    double tick = tick(highest - lowest);
+    double low = Math.floor(lowest / tick) * tick;
+    double range = Math.max(tick, Math.ceil(highest / tick) * tick - low);
+    s.append("<h2>Score against arithmetic</h2>\n<p>Dots: on the way, parts leaving in the order");
+    s.append(" of their importance for their arithmetic. Red: the model that was written.</p>\n");
     s.append(
         String.format(
             Locale.ROOT,
-            "<svg width=\"%d\" height=\"%d\" role=\"img\" aria-label=\"curve\">%n<path d=\"M%d"
-                + " 10V%dH%d\" stroke=\"#888\" fill=\"none\"/>%n",
+            "<svg viewBox=\"0 0 %d %d\" width=\"%d\" role=\"img\" aria-label=\"curve\">%n<path"
+                + " d=\"M%d 10V%dH%d\" stroke=\"#888\" fill=\"none\"/>%n",
             WIDTH,
             HEIGHT,
+            WIDTH,
             MARGIN,
             HEIGHT - MARGIN,
             WIDTH - 10));
@@ -151,9 +180,17 @@ public final class PruneReport {
       text(s, x(tenth / 10.0), HEIGHT - MARGIN + 16, "middle", 10 * tenth + " %");
     }
     text(s, WIDTH / 2.0, HEIGHT - 8, "middle", "arithmetic left");
-    for (double score : new double[] {low, high}) {
-      double y = y((score - low) / range);
-      text(s, MARGIN - 6, y + 4, "end", String.format(Locale.ROOT, "%.1f", score));
+    for (int i = 0; i * tick <= range * (1 + 1e-9); i++) {
+      double y = y(i * tick / range);
+      s.append(
+          String.format(
+              Locale.ROOT,
+              "<path d=\"M%d %.1fH%d\" stroke=\"#eee\"/>%n",
+              MARGIN + 1,
+              y,
+              WIDTH - 10));
+      String form = tick < 0.1 ? "%.2f" : tick < 1 ? "%.1f" : "%.0f";
+      text(s, MARGIN - 6, y + 4, "end", String.format(Locale.ROOT, form, low + i * tick));
     }
     StringBuilder line = new StringBuilder();
     points.stream()
@@ -168,9 +205,15 @@ public final class PruneReport {
     for (Point p : points) {
       circle(s, p, low, range, 3, "#27c");
     }
-    Point chosen = new Point(trial.flopsLeft(removed), trial.score(removed));
     circle(s, chosen, low, range, 6, "#c22");
     s.append("</svg>\n");
+  }
+
+  /** 1, 2 or 5 times a power of ten: four to ten of them in the range. */
+  private static double tick(double range) {
+    double power = Math.pow(10, Math.floor(Math.log10(Math.max(range, 0.04) / 4)));
+    double ratio = range / 4 / power;
+    return power * (ratio >= 5 ? 5 : ratio >= 2 ? 2 : 1);
   }
 
   private static void circle(

@@ -7,6 +7,7 @@ import dev.espalier.compress.LabelledText;
 import dev.espalier.compress.LabelledWords;
 import dev.espalier.compress.ScoredPair;
 import dev.espalier.compress.TaskEvaluation;
+import dev.espalier.model.ModelSource;
 import dev.espalier.model.Task;
 import dev.espalier.task.Model;
 import dev.espalier.task.TextEmbedder;
@@ -23,8 +24,19 @@ import java.util.function.ToDoubleFunction;
  *
  * @param objective measured on the data
  * @param texts of the data, for counting tokens; a pair is one
+ * @param losses what gradients are taken of
  */
-public record PruningData(Objective objective, List<String> texts) {
+public record PruningData(Objective objective, List<String> texts, Losses losses) {
+  /** Makes the loss of each example. */
+  interface Losses {
+    /**
+     * @param source the model's weights
+     * @param model the same, loaded: its tokenizer and settings
+     * @param seed of what is drawn
+     */
+    List<MaskLoss> of(ModelSource source, Model model, long seed);
+  }
+
   /** Tasks by the names that {@code evaluate} has for them. */
   public static final List<String> TASKS = List.of("agreement", "stsb", "sst2", "wnut17", "qa");
 
@@ -79,7 +91,11 @@ public record PruningData(Objective objective, List<String> texts) {
           }
           return sum / vectors.length;
         };
-    return data("mean cosine of " + texts.size() + " texts", texts, score);
+    return data(
+        "mean cosine of " + texts.size() + " texts",
+        texts,
+        score,
+        (source, model, seed) -> new EmbeddingLosses(model).directions(texts, seed));
   }
 
   private static double cosine(float[] x, float[] y) {
@@ -98,35 +114,58 @@ public record PruningData(Objective objective, List<String> texts) {
     String name = "spearman of " + pairs.size() + " pairs";
     if (whole.config().task() == Task.SEQUENCE_CLASSIFICATION) {
       List<String> both = pairs.stream().map(p -> p.sentence1() + " " + p.sentence2()).toList();
-      return data(name, both, m -> TaskEvaluation.crossEncoder("", m, pairs).value());
+      return data(
+          name,
+          both,
+          m -> TaskEvaluation.crossEncoder("", m, pairs).value(),
+          (source, model, seed) -> new TaskLosses(source, model).pairs(pairs, labels(pairs)));
     }
     List<String> texts = new ArrayList<>();
     pairs.forEach(p -> texts.addAll(List.of(p.sentence1(), p.sentence2())));
-    return data(name, texts, m -> Evaluation.stsb("", new TextEmbedder(m), pairs).value());
+    return data(
+        name,
+        texts,
+        m -> Evaluation.stsb("", new TextEmbedder(m), pairs).value(),
+        (source, model, seed) ->
+            new EmbeddingLosses(model)
+                .cosines(
+                    pairs.stream().map(ScoredPair::sentence1).toList(),
+                    pairs.stream().map(ScoredPair::sentence2).toList(),
+                    labels(pairs)));
+  }
+
+  /** People's scores as shares of the best one: STS-B's go to 5. */
+  private static double[] labels(List<ScoredPair> pairs) {
+    double most = pairs.stream().mapToDouble(ScoredPair::score).max().orElse(1);
+    return pairs.stream().mapToDouble(p -> p.score() / Math.max(1, most)).toArray();
   }
 
   private static PruningData labelled(String task, List<LabelledText> texts) {
     return data(
         "accuracy on " + texts.size() + " texts",
         texts.stream().map(LabelledText::text).toList(),
-        m -> TaskEvaluation.accuracy("", task, m, texts).value());
+        m -> TaskEvaluation.accuracy("", task, m, texts).value(),
+        (source, model, seed) -> new TaskLosses(source, model).classes(texts));
   }
 
   private static PruningData words(String task, List<LabelledWords> sentences) {
     return data(
         "entity F1 on " + sentences.size() + " sentences",
         sentences.stream().map(s -> String.join(" ", s.words())).toList(),
-        m -> TaskEvaluation.entities("", task, m, sentences).value());
+        m -> TaskEvaluation.entities("", task, m, sentences).value(),
+        (source, model, seed) -> new TaskLosses(source, model).words(sentences));
   }
 
   private static PruningData questions(List<AskedQuestion> questions) {
     return data(
         "F1 on " + questions.size() + " questions",
         questions.stream().map(q -> q.question() + " " + q.context()).toList(),
-        m -> TaskEvaluation.questions("", m, questions).get(0).value());
+        m -> TaskEvaluation.questions("", m, questions).get(0).value(),
+        (source, model, seed) -> new TaskLosses(source, model).spans(questions));
   }
 
-  private static PruningData data(String name, List<String> texts, ToDoubleFunction<Model> score) {
+  private static PruningData data(
+      String name, List<String> texts, ToDoubleFunction<Model> score, Losses losses) {
     if (texts.isEmpty()) {
       throw new InvalidInputException("there is no data to measure on");
     }
@@ -142,7 +181,7 @@ public record PruningData(Objective objective, List<String> texts) {
             return 100 * score.applyAsDouble(model);
           }
         };
-    return new PruningData(objective, List.copyOf(texts));
+    return new PruningData(objective, List.copyOf(texts), losses);
   }
 
   /** The mean number of tokens of a text, cut to what the model has positions for. */

@@ -42,6 +42,9 @@ public final class StepwiseSearch implements Search {
         }
         return last;
       }
+      if (limits.shrunk(next)) {
+        return shortestShrunk(limits, removed, step);
+      }
       removed = next;
     }
     return removed;
@@ -84,6 +87,24 @@ public final class StepwiseSearch implements Search {
       }
     }
     return with(removed, step.subList(0, good));
+  }
+
+  /**
+   * As little of the step as makes the model small enough, by bisection: a time is known only when
+   * it is measured, so the step may have gone too far.
+   */
+  private static BitSet shortestShrunk(Limits limits, BitSet removed, List<Integer> step) {
+    int large = 0;
+    int small = step.size();
+    while (small - large > 1) {
+      int middle = (large + small) / 2;
+      if (limits.shrunk(with(removed, step.subList(0, middle)))) {
+        small = middle;
+      } else {
+        large = middle;
+      }
+    }
+    return with(removed, step.subList(0, small));
   }
 
   private static BitSet with(BitSet removed, List<Integer> parts) {

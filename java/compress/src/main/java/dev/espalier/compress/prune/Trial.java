@@ -5,16 +5,20 @@ import dev.espalier.model.ModelSource;
 import dev.espalier.task.Model;
 import dev.espalier.task.ModelOptions;
 import dev.espalier.tensor.HeadMask;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.BitSet;
 import java.util.Comparator;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
 import java.util.SortedSet;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.function.Function;
 
 /**
  * Measures what a model is worth without some of its parts. What was measured once is remembered,
@@ -23,6 +27,9 @@ import java.util.TreeSet;
 public final class Trial implements AutoCloseable {
   /** Steps of a curve. */
   private static final int CURVE_POINTS = 8;
+
+  /** Parts of a set that the journal names one by one. */
+  private static final int MOST_NAMED = 256;
 
   /** Rounds of a timing. */
   private static final int ROUNDS = 5;
@@ -37,6 +44,8 @@ public final class Trial implements AutoCloseable {
   private final double allFlops;
 
   /**
+   * With columns in blocks by their weights.
+   *
    * @param source stays open
    * @param blocks that the columns of each layer are cut into
    * @param length mean tokens of a text, for counting arithmetic
@@ -48,14 +57,34 @@ public final class Trial implements AutoCloseable {
       Journal journal,
       int blocks,
       double length) {
+    this(source, options, objective, journal, blocks, length, t -> ColumnScores.ofWeights(source));
+  }
+
+  /**
+   * @param columnScores scores of the columns of each layer, asked for once: columns of like score
+   *     share a block
+   */
+  public Trial(
+      ModelSource source,
+      ModelOptions options,
+      Objective objective,
+      Journal journal,
+      int blocks,
+      double length,
+      Function<Trial, double[][]> columnScores) {
     this.source = source;
     this.options = options;
     this.objective = objective;
     this.journal = journal;
-    this.parts = Part.of(source.config(), ColumnScores.ofWeights(source), blocks);
+    this.whole = Model.load(source, options);
+    try {
+      this.parts = Part.of(source.config(), columnScores.apply(this), blocks);
+    } catch (RuntimeException | Error e) {
+      whole.close();
+      throw e;
+    }
     this.flops = parts.stream().mapToDouble(p -> p.flops(source.config(), length)).toArray();
     this.allFlops = Flops.of(source.config(), length);
-    this.whole = Model.load(source, options);
   }
 
   public List<Part> parts() {
@@ -64,6 +93,10 @@ public final class Trial implements AutoCloseable {
 
   public ModelSource source() {
     return source;
+  }
+
+  ModelOptions options() {
+    return options;
   }
 
   /** The whole model. */
@@ -89,7 +122,7 @@ public final class Trial implements AutoCloseable {
   /** The score without these parts. */
   public double score(BitSet removed) {
     return journal.get(
-        removed.toString(),
+        name(removed),
         () -> {
           if (removed.stream().allMatch(p -> parts.get(p).isHead())) {
             return objective.score(whole.withHeadMask(mask(removed)));
@@ -98,6 +131,26 @@ public final class Trial implements AutoCloseable {
             return objective.score(model);
           }
         });
+  }
+
+  /** The score of what a cut leaves, measured anew. */
+  public double score(Cut cut) {
+    try (Model model = Model.load(CutModel.of(source, cut), options)) {
+      return objective.score(model);
+    }
+  }
+
+  /** A set's name in the journal: its parts, or what they hash to where they are many. */
+  private static String name(BitSet removed) {
+    if (removed.cardinality() <= MOST_NAMED) {
+      return removed.toString();
+    }
+    try {
+      MessageDigest digest = MessageDigest.getInstance("SHA-256");
+      return "sha256:" + HexFormat.of().formatHex(digest.digest(removed.toByteArray()));
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException(e);
+    }
   }
 
   /** Points that are lost without these parts; negative if it got better. */
@@ -111,7 +164,7 @@ public final class Trial implements AutoCloseable {
    */
   public double latencyLeft(BitSet removed) {
     return journal.get(
-        "latency " + removed,
+        "latency " + name(removed),
         () -> {
           try (Model model = model(removed)) {
             double[] ratios = new double[ROUNDS];

@@ -27,9 +27,18 @@ class SearchTest {
     return Stream.of(
         new StepwiseSearch(new Ablation()),
         new StepwiseSearch(new WeightNorms()),
-        new StepwiseSearch(new Fisher(List.of("a b c", "d e"), 5)),
+        new StepwiseSearch(new Fisher(new Gradients(data(), 5))),
+        new StepwiseSearch(new Sensitivity(new Gradients(data(), 5))),
         new StepwiseSearch(new Shuffle(3)),
         new AStarSearch(new Ablation()));
+  }
+
+  private static PruningData data() {
+    return new PruningData(
+        null,
+        List.of(),
+        (source, model, seed) ->
+            new EmbeddingLosses(model).directions(List.of("a b c", "d e"), seed));
   }
 
   private static Trial trial(ModelSource source, Journal journal) throws IOException {
@@ -148,8 +157,8 @@ class SearchTest {
       removed.set(4);
       double[] worth = new Ablation().of(trial, new BitSet());
       String page =
-          PruneReport.html(
-              trial, "a <b>", "x", worth, removed, trial.curve(worth, removed), "espalier prune");
+          new PruneReport(trial, "a <b>", "x", worth, removed, trial.score(removed))
+              .html(trial.curve(worth, removed), "espalier prune");
       assertTrue(page.contains("a &lt;b&gt;") && !page.contains("<b>"));
       assertTrue(!page.contains("src=") && !page.contains("http"), "needs something else");
     }
