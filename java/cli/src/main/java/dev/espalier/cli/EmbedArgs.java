@@ -58,6 +58,7 @@ final class EmbedArgs {
 
   @Mixin private BackendArgs backend;
   @Mixin private DtypeArgs dtype;
+  @Mixin private MaskArgs masks;
 
   /** A model with the embedder on it. */
   record Loaded(Model model, TextEmbedder embedder) implements AutoCloseable {
@@ -75,6 +76,7 @@ final class EmbedArgs {
         batchTokens == null || batchTokens >= 1,
         "--batch-tokens must be at least 1, got " + batchTokens);
     dtype.dtype();
+    masks.check();
     if (pooling != null) {
       pooling();
     }
@@ -110,7 +112,7 @@ final class EmbedArgs {
       }
       Model loaded = Model.load(source, options);
       try {
-        return new Loaded(loaded, new TextEmbedder(loaded, embed));
+        return new Loaded(loaded, new TextEmbedder(masks.over(loaded), embed));
       } catch (RuntimeException | Error e) {
         loaded.close();
         throw e;

@@ -73,6 +73,7 @@ final class TaskArgs {
 
   @Mixin private BackendArgs backend;
   @Mixin private DtypeArgs dtype;
+  @Mixin private MaskArgs masks;
 
   /** An item as it was read, or why it is none. */
   private record Read<I>(I item, InvalidInputException error) {}
@@ -101,6 +102,7 @@ final class TaskArgs {
     require(
         batchTokens == null || batchTokens >= 1,
         "--batch-tokens must be at least 1, got " + batchTokens);
+    masks.check();
     ModelOptions options = dtype.over(backend.options(console));
     ModelOptions sized = batchTokens == null ? options : options.withBatchTokens(batchTokens);
     try (InputStream stream = input(console);
@@ -112,7 +114,7 @@ final class TaskArgs {
       if (file == null && console.outIsTerminal()) {
         progress.close();
       }
-      Pipeline<I, R> made = pipeline.apply(loaded);
+      Pipeline<I, R> made = pipeline.apply(masks.over(loaded));
       progress.now("answering");
       if (listed != null) {
         answer(made, listed.stream().map(i -> new Read<>(i, null)).toList(), output);

@@ -98,6 +98,27 @@ public record ModelConfig(
     return ConfigReader.read(JsonText.readObject(file));
   }
 
+  /** The same model with layers of these shapes, which say which heads are left. */
+  public ModelConfig withShapes(List<LayerShape> layerShapes) {
+    return new ModelConfig(
+        architectures,
+        vocabSize,
+        hiddenSize,
+        layers,
+        heads,
+        intermediateSize,
+        activation,
+        maxPositions,
+        typeVocabSize,
+        layerNormEps,
+        Collections.emptySortedMap(),
+        layerShapes,
+        labels,
+        problemType,
+        tieWordEmbeddings,
+        otherFields);
+  }
+
   /** What layer {@code layer} has: heads and their widths, and columns of its feed-forward part. */
   public LayerShape shape(int layer) {
     if (!shapes.isEmpty()) {

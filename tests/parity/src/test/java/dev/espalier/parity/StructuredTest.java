@@ -48,7 +48,7 @@ class StructuredTest {
     return RandomModel.of(52, 4, 75, 3, SEED);
   }
 
-  private static float[] hidden(Encoder encoder, PackedBatch batch) {
+  static float[] hidden(Encoder encoder, PackedBatch batch) {
     try (Workspace workspace = encoder.backend().workspace(encoder.plan(batch.tokens()))) {
       Ops ops = new Ops(encoder.backend(), workspace);
       ops.reset();
@@ -63,7 +63,7 @@ class StructuredTest {
   }
 
   /** Both are within the bound of whole models of the same exact result. */
-  private static void assertClose(float[] expected, float[] actual, String what) {
+  static void assertClose(float[] expected, float[] actual, String what) {
     assertEquals(expected.length, actual.length, what);
     double largest = 0;
     double error = 0;

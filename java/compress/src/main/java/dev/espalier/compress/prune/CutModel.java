@@ -5,6 +5,7 @@ import dev.espalier.model.EncoderTensors;
 import dev.espalier.model.LayerShape;
 import dev.espalier.model.ModelConfig;
 import dev.espalier.model.ModelSource;
+import dev.espalier.tensor.HeadKind;
 import dev.espalier.tensor.HeadLayout;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -22,13 +23,20 @@ public final class CutModel {
   public static ModelSource of(ModelSource source, Cut cut) {
     CutCheckpoint.Builder slices = new CutCheckpoint.Builder(source.weights());
     ModelConfig config = source.config();
-    for (String name : EncoderTensors.required(config).keySet()) {
-      if (EncoderTensors.isInt8(source.weights(), name)) {
-        throw new InvalidInputException(
-            source.location()
-                + ": "
-                + name
-                + " is int8; cut the fp32 model, then quantize what is left");
+    checkSliceable(source);
+    for (int l = 0; l < config.layers(); l++) {
+      for (HeadLayout.Head head : config.shape(l).heads().heads()) {
+        if (!head.kind().equals(HeadKind.FULL)) {
+          throw new InvalidInputException(
+              source.location()
+                  + ": layer "
+                  + l
+                  + ", head "
+                  + head.index()
+                  + " is "
+                  + head.kind()
+                  + "; cut the model whose heads are full, then change their kinds");
+        }
       }
     }
     for (int l = 0; l < cut.layers().size(); l++) {
@@ -41,6 +49,33 @@ public final class CutModel {
         slices.build(config.layers()),
         source.tokenizer(),
         source.embedding());
+  }
+
+  /**
+   * @throws InvalidInputException if a matrix of the encoder is stored in int8 or in two factors
+   */
+  static void checkSliceable(ModelSource source) {
+    ModelConfig config = source.config();
+    for (String name : EncoderTensors.required(config).keySet()) {
+      if (EncoderTensors.isInt8(source.weights(), name)) {
+        throw new InvalidInputException(
+            source.location()
+                + ": "
+                + name
+                + " is int8; cut the fp32 model, then quantize what is left");
+      }
+    }
+    for (int l = 0; l < config.layers(); l++) {
+      if (!config.shape(l).ranks().isEmpty()) {
+        throw new InvalidInputException(
+            source.location()
+                + ": layer "
+                + l
+                + " has linears in two factors "
+                + config.shape(l).ranks()
+                + "; change the model whose linears are whole, then factor what is left");
+      }
+    }
   }
 
   private static void layer(
