@@ -5,8 +5,9 @@
 //   columns<count>(column)        what belongs to `count` columns side by side (bias, scales), loaded once for many
 //   rows row(row)                      what belongs to a row value(columns, c, row, sum)   the element of column c of
 //   those
-// and an Output. The activations that are not instances here are passes of their own (with_activation): elements are
-// rounded before the activation, so both ways give the same bits.
+// and an Output. What belongs to columns is as long as kColumnPad (ops.h) says. The activations that are not instances
+// here are passes of their own (with_activation): elements are rounded before the activation, so both ways give the
+// same bits.
 #ifndef ESPALIER_EPILOGUE_CUH
 #define ESPALIER_EPILOGUE_CUH
 
@@ -14,6 +15,7 @@
 
 #include "activate.cuh"
 #include "element.cuh"
+#include "fault.cuh"
 #include "ops.h"
 
 namespace espalier {
@@ -51,24 +53,22 @@ __device__ __forceinline__ void store_elements(E* p, int valid, const E (&v)[cou
   }
 }
 
-// v = p[0 .. valid-1], then zeros; p null: all zeros.
+// v = p[column ..]; p null: all zeros. Columns beyond n are there to be read (kColumnPad).
 template <typename T, int count>
-__device__ __forceinline__ void load_columns(const T* p, int64_t column, int valid, T (&v)[count]) {
+__device__ __forceinline__ void load_columns(const T* p, int64_t column, T (&v)[count]) {
   static_assert(sizeof(T) == 4 && (count == 2 || count % 4 == 0), "whole vectors");
-  if (p != nullptr && valid >= count) {
-    if constexpr (count == 2) {
-      const uint2 two = *reinterpret_cast<const uint2*>(p + column);
-      memcpy(v, &two, sizeof two);
-    } else {
+  if (p == nullptr) {
 #pragma unroll
-      for (int i = 0; i < count; i += 4) {
-        const uint4 four = *reinterpret_cast<const uint4*>(p + column + i);
-        memcpy(v + i, &four, sizeof four);
-      }
-    }
+    for (int i = 0; i < count; ++i) v[i] = T(0);
+  } else if constexpr (count == 2) {
+    const uint2 two = *reinterpret_cast<const uint2*>(p + column);
+    memcpy(v, &two, sizeof two);
   } else {
 #pragma unroll
-    for (int i = 0; i < count; ++i) v[i] = p != nullptr && i < valid ? p[column + i] : T(0);
+    for (int i = 0; i < count; i += 4) {
+      const uint4 four = *reinterpret_cast<const uint4*>(p + column + i);
+      memcpy(v + i, &four, sizeof four);
+    }
   }
 }
 
@@ -79,12 +79,20 @@ __device__ __forceinline__ E finish(float value) {
   return e;
 }
 
-// The larger of `largest` and the bits of |v|.
-template <typename E>
-__device__ __forceinline__ uint32_t larger(uint32_t largest, E v) {
-  return max(largest, __float_as_uint(to_float(v)) & 0x7fffffffu);
+// The bits of the largest |v| of those in the first `valid` columns.
+template <typename E, int count>
+__device__ __forceinline__ uint32_t largest_of(const E (&v)[count], int valid) {
+  uint32_t largest = 0;
+#pragma unroll
+  for (int i = 0; i < count; ++i) {
+    if (i < valid) largest = max(largest, __float_as_uint(to_float(v[i])) & 0x7fffffffu);
+  }
+  return largest;
 }
-__device__ __forceinline__ uint32_t larger(uint32_t largest, int32_t) { return largest; }
+template <int count>
+__device__ __forceinline__ uint32_t largest_of(const int32_t (&)[count], int) {
+  return 0;
+}
 
 // Notes the largest of the four lanes that have a row between them. All lanes of the warp call.
 __device__ __forceinline__ void note_largest(uint32_t* largest, int64_t row, int64_t rows, uint32_t of_lane) {
@@ -110,7 +118,7 @@ struct BiasEpilogue {
   template <int count>
   __device__ __forceinline__ Columns<count> columns(int64_t column) const {
     Columns<count> c;
-    load_columns(bias, column, static_cast<int>(out.n - column), c.bias);
+    load_columns(bias, column, c.bias);
     return c;
   }
   __device__ __forceinline__ Row row(int64_t) const { return {}; }
@@ -139,15 +147,16 @@ struct ScaledEpilogue {
 
   template <int count>
   __device__ __forceinline__ Columns<count> columns(int64_t column) const {
-    const int valid = static_cast<int>(out.n - column);
     Columns<count> c;
-    load_columns(scales.w_scales, column, valid, c.scale);
-    load_columns(scales.bias, column, valid, c.bias);
-    load_columns(scales.zero_points, column, valid, c.zero_point);
+    load_columns(scales.w_scales, column, c.scale);
+    load_columns(scales.bias, column, c.bias);
+    load_columns(scales.zero_points, column, c.zero_point);
     return c;
   }
   __device__ __forceinline__ Row row(int64_t row) const {
-    return {scales.x_scales[row], scales.x_sums == nullptr ? 0 : scales.x_sums[row]};
+    const float scale = scales.x_scales[row];
+    if (scales.fault.least != nullptr && !(scale < INFINITY)) note_fault(scales.fault, row);
+    return {scale, scales.x_sums == nullptr ? 0 : scales.x_sums[row]};
   }
   template <int count>
   __device__ __forceinline__ E value(const Columns<count>& columns, int c, Row row, int32_t sum) const {
@@ -174,7 +183,7 @@ struct AccumulatorEpilogue {
   template <int count>
   __device__ __forceinline__ Columns<count> columns(int64_t column) const {
     Columns<count> c;
-    load_columns(zero_points, column, static_cast<int>(out.n - column), c.zero_point);
+    load_columns(zero_points, column, c.zero_point);
     return c;
   }
   __device__ __forceinline__ Row row(int64_t row) const { return {x_sums == nullptr ? 0 : x_sums[row]}; }

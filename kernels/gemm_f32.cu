@@ -18,7 +18,8 @@ constexpr int kShift = 1;
 // Thread (ty, tx) has the sums of rows ty + 16 i and columns tx + 16 j: the lanes of a half warp read eight rows of w
 // side by side, which meet no bank twice, and one row of x, and store whole sectors.
 template <int tile, bool gelu>
-__global__ void __launch_bounds__(kThreads) gemm_f32_kernel(Operands o, const float* bias, float* y, int64_t y_pitch) {
+__global__ void __launch_bounds__(kThreads, 2)
+    gemm_f32_kernel(Operands o, const float* bias, float* y, int64_t y_pitch) {
   constexpr int kEach = tile / 16;
   constexpr int kTileBytes = tile * kStageBytes;
   unsigned char* shared = dynamic_shared();
@@ -48,7 +49,7 @@ __global__ void __launch_bounds__(kThreads) gemm_f32_kernel(Operands o, const fl
     copy(stage + kStages - 1);
     const unsigned char* x = shared + stage % kStages * (2 * kTileBytes);
     const unsigned char* w = x + kTileBytes;
-#pragma unroll
+#pragma unroll 1  // or so many loads are under way that one block fills the registers
     for (int chunk = 0; chunk < kStageBytes / 16; ++chunk) {  // beyond k both are zeros
       float4 a[kEach];
 #pragma unroll

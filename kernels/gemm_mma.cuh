@@ -154,6 +154,7 @@ __global__ void __launch_bounds__(T::kThreads) gemm_mma_kernel(Operands o, Epilo
   multiply_tile<E, T, kG, kShiftW<Y>>(o, first_row, first_column, warp_row, warp_column, sums);
 #pragma unroll
   for (int group = 0; group < T::kFragmentsN; group += kG) {
+    if (first_column + warp_column + group * 8 >= o.n) break;  // for the whole warp
     const int64_t column = first_column + warp_column + group * 8 + lane % 4 * (2 * kG);
     const int valid = static_cast<int>(o.n - column);
     const auto columns = epilogue.template columns<2 * kG>(column);
@@ -167,8 +168,8 @@ __global__ void __launch_bounds__(T::kThreads) gemm_mma_kernel(Operands o, Epilo
 #pragma unroll
         for (int c = 0; c < 2 * kG; ++c) {
           v[c] = epilogue.value(columns, c, of_row, sums.of[i / 2][group + c / 2][i % 2 * 2 + c % 2]);
-          if (c < valid) largest = larger(largest, v[c]);
         }
+        if (epilogue.out.largest != nullptr) largest = largest_of(v, valid);
         store_elements(epilogue.out.y + row * epilogue.out.y_pitch + column, valid, v);
       }
       note_largest(epilogue.out.largest, row, o.rows, largest);

@@ -153,7 +153,6 @@ __device__ __forceinline__ void store_sums(const Sum (&sums)[count], const Epilo
 #pragma unroll
       for (int c = 0; c < 2 * kGroup; ++c) {
         v[c] = epilogue.value(columns[c / 2], c % 2, of_row[half], sums[(group + c / 2) * 4 + half * 2 + c % 2]);
-        if (column + c / 2 * 8 + lane % 4 * 2 + c % 2 < epilogue.out.n) largest[half] = larger(largest[half], v[c]);
       }
       int64_t at = column + lane % 4 * 2;
       if constexpr (kGroup == 4) {
@@ -164,6 +163,7 @@ __device__ __forceinline__ void store_sums(const Sum (&sums)[count], const Epilo
         at = column + lane % 4 * 8;
       }
       const int valid = static_cast<int>(epilogue.out.n - at);
+      if (epilogue.out.largest != nullptr) largest[half] = max(largest[half], largest_of(v, valid));
       if (row + half * 8 < rows && valid > 0) {
         store_elements(epilogue.out.y + (row + half * 8) * epilogue.out.y_pitch + at, valid, v);
       }

@@ -25,10 +25,6 @@ cudaError_t embed_layernorm(int32_t dtype, const int32_t* ids, const int32_t* ty
                             const float* gamma, const float* beta, float eps, void* y, int64_t y_pitch,
                             cudaStream_t stream);
 
-cudaError_t add_layernorm(int32_t dtype, const void* x, int64_t x_pitch, const void* r, int64_t r_pitch, int64_t rows,
-                          int64_t columns, const float* gamma, const float* beta, float eps, void* y, int64_t y_pitch,
-                          cudaStream_t stream);
-
 cudaError_t activation(int32_t dtype, int32_t activation, const void* x, int64_t x_pitch, int64_t rows, int64_t columns,
                        void* y, int64_t y_pitch, cudaStream_t stream);
 
@@ -37,8 +33,8 @@ cudaError_t pool(int32_t dtype, int32_t pooling, int32_t normalize, const void* 
 
 // Where a kernel notes rows that are not finite: the least (tag << 32 | row) of them. ~0 at first.
 struct Fault {
-  unsigned long long* least;
-  uint32_t tag;
+  unsigned long long* least = nullptr;  // null: nowhere
+  uint32_t tag = 0;
 };
 
 // Where a quantization goes: codes with a pitch, scales [rows]; sums [rows] of the codes of each row, or null.
@@ -51,6 +47,12 @@ struct Codes {
 
 cudaError_t quantize(int32_t dtype, const void* x, int64_t x_pitch, int64_t rows, int64_t columns, int32_t input_block,
                      const Codes& to, Fault fault, cudaStream_t stream);
+// y, and unless codes.codes is null its codes, as quantize makes them of y. Nothing is noted of a row that is not
+// finite: its scale is infinite.
+cudaError_t add_layernorm(int32_t dtype, const void* x, int64_t x_pitch, const void* r, int64_t r_pitch, int64_t rows,
+                          int64_t columns, const float* gamma, const float* beta, float eps, void* y, int64_t y_pitch,
+                          const Codes& codes, cudaStream_t stream);
+
 // The same with `largest` [rows] known, the bits of each row's largest |x|; without sums.
 cudaError_t quantize_codes(int32_t dtype, const void* x, int64_t x_pitch, int64_t rows, int64_t columns,
                            const uint32_t* largest, const Codes& to, Fault fault, cudaStream_t stream);
@@ -80,6 +82,9 @@ struct Result {
   uint32_t* largest = nullptr;
 };
 
+// The bias, scales and zero points of columns can be read this far beyond n: so no vector of them has to be cut.
+constexpr int32_t kColumnPad = 32;
+
 // What products have to know of the device.
 struct Card {
   int32_t multiprocessors;
@@ -99,6 +104,7 @@ struct Int8Scales {
   const float* w_scales;       // [n]
   const int32_t* zero_points;  // [n]
   const float* bias;           // [n]
+  Fault fault = {};            // where rows whose x_scale is not finite are noted, if they have not been
 };
 
 // y = fma(float(acc) * x_scale, w_scale, bias), acc = sum x (w - zero_point), rounded to elements, then as above.

@@ -3,7 +3,7 @@
 #define ESPALIER_QUANTIZE_CUH
 
 #include "element.cuh"
-#include "ops.h"
+#include "fault.cuh"
 #include "reduce.cuh"
 
 namespace espalier {
@@ -12,20 +12,14 @@ namespace gpu {
 // |x|'s bits: as integers they are in the order of the values, with infinity and every NaN on top.
 __device__ __forceinline__ unsigned magnitude_bits(float x) { return __float_as_uint(x) & 0x7fffffffu; }
 
-// Of a row whose largest |x| has these bits. If that is not finite the row is noted as a fault, and its codes are those
-// of a result that is void: zeros.
-__device__ __forceinline__ float scale_of(unsigned largest, int64_t row, bool note, Fault fault) {
-  if (largest >= 0x7f800000u) {
-    if (note) {
-      atomicMin(fault.least, static_cast<unsigned long long>(fault.tag) << 32 | static_cast<unsigned long long>(row));
-    }
-    largest = 0;
-  }
-  return __fdiv_rn(__uint_as_float(largest), 127.0f);
+// Of a row whose largest |x| has these bits; infinite if that is not finite.
+__device__ __forceinline__ float scale_of(unsigned largest) {
+  return largest >= 0x7f800000u ? INFINITY : __fdiv_rn(__uint_as_float(largest), 127.0f);
 }
 
+// Zero for a scale that is infinite too: the result is void.
 __device__ __forceinline__ int code_of(float x, float scale) {
-  if (scale == 0.0f) return 0;
+  if (scale == 0.0f || scale == INFINITY) return 0;
   return max(-127, min(127, __float2int_rn(__fdiv_rn(x, scale))));
 }
 
@@ -69,7 +63,8 @@ __device__ __forceinline__ void quantize_row(int columns, int64_t row, const Cod
     for (int i = 0; i < N; ++i) largest = max(largest, magnitude_bits(v[i]));
   }
   largest = __reduce_max_sync(kWholeWarp, largest);
-  const float scale = scale_of(largest, row, lane == 0, fault);
+  const float scale = scale_of(largest);
+  if (lane == 0 && scale == INFINITY && fault.least != nullptr) note_fault(fault, row);
   int8_t* codes = to.codes + row * to.pitch;
   const bool aligned = reinterpret_cast<uintptr_t>(codes) % N == 0;
   int sum = 0;

@@ -21,9 +21,11 @@ __global__ void __launch_bounds__(256) quantize_codes_kernel(const E* x, int64_t
   const int c = static_cast<int>(index - row * packs) * N;
   float v[N];
   load_pack(x + row * x_pitch + c, columns - c, true, v);
-  const float scale = scale_of(largest[row], row, c == 0, fault);
+  const float scale = scale_of(largest[row]);
   store_codes(v, columns - c, scale, true, to.codes + row * to.pitch + c);
-  if (c == 0) to.scales[row] = scale;
+  if (c != 0) return;
+  to.scales[row] = scale;
+  if (scale == INFINITY) note_fault(fault, row);
 }
 
 }  // namespace

@@ -41,6 +41,10 @@ void test_int8() {
     scales.push_back(0.01f + 0.001f * static_cast<float>(random_int(0, 9)));
     bias.push_back(random_float());
   }
+  // Columns beyond n may be read.
+  zero_points.resize(static_cast<size_t>(kN + gpu::kColumnPad));
+  scales.resize(zero_points.size());
+  bias.resize(zero_points.size());
   std::vector<int32_t> expected;
   for (int64_t r = 0; r < kRows; ++r) {
     x_scales.push_back(0.01f + 0.001f * static_cast<float>(random_int(0, 9)));
@@ -89,6 +93,7 @@ void test_half() {
   const std::vector<__half> x = rows_of(kRows, kPitch, kK, draw_half), w = rows_of(kN, kPitch, kK, draw_half);
   std::vector<float> bias;
   for (int32_t i = 0; i < kN; ++i) bias.push_back(random_float());
+  bias.resize(static_cast<size_t>(kN + gpu::kColumnPad));
   const DeviceArray<__half> dx(x), dw(w);
   const DeviceArray<float> db(bias);
   const gpu::Operands o = {dx.get(), kPitch, kRows, dw.get(), kPitch, kN, kK};

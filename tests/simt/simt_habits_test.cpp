@@ -78,7 +78,7 @@ int run_tests() {
   CHECK(h.waste == 0.0);
   for (const int32_t dtype : {ESP_F32, ESP_F16}) {
     h = habits("add_layernorm", gpu::add_layernorm(dtype, b.x.get(), kK, b.x.get(), kK, kRows, kK, v, v, 1e-12f,
-                                                   b.y.get(), kK, nullptr));
+                                                   b.y.get(), kK, {}, nullptr));
     CHECK(h.conflicts == 0.0);
     if (dtype == ESP_F32) CHECK(h.waste == 0.0);
   }

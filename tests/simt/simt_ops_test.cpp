@@ -74,9 +74,15 @@ struct Backends {
   double unit() const { return dtype == ESP_F32 ? 0x1p-24 : dtype == ESP_F16 ? 0x1p-11 : 0x1p-8; }
 };
 
+// The emulator, or the library of a real device that ESPALIER_CUDA_LIBRARY names.
+const char* library() {
+  const char* given = std::getenv("ESPALIER_CUDA_LIBRARY");
+  return given != nullptr && *given != '\0' ? given : SIMT_LIBRARY;
+}
+
 Backends make_backends(int32_t dtype) {
   esp_backend* gpu = nullptr;
-  CHECK_OK(esp_cuda_backend_create(SIMT_LIBRARY, 0, dtype, &gpu));
+  CHECK_OK(esp_cuda_backend_create(library(), 0, dtype, &gpu));
   return {make_backend(ESP_ISA_PORTABLE, 1), Backend(gpu), dtype};
 }
 
@@ -277,6 +283,69 @@ void test_int8(const Backends& b) {
   CHECK_OK(esp_synchronize(b.gpu.get()));
 }
 
+// The same bits as its parts, whether the quantization between the products is a pass of its own or not.
+void test_int8_feed_forward(const Backends& b) {
+  for (const bool shifted : {false, true}) {
+    check::context = "int8 feed_forward, dtype " + std::to_string(b.dtype);
+    const int64_t rows = 70;
+    const Int8Linear in(b, 45, 21, false), out(b, 21, 45, shifted);
+    const Tensor x(b.gpu.get(), Matrix(rows, 21).randomize()), y(b.gpu.get(), rows, 21), f(b.gpu.get(), rows, 45),
+        z(b.gpu.get(), rows, 21);
+    CHECK_OK(esp_feed_forward(b.gpu.get(), x.get(), x.pitch(), rows, in.gpu.get(), ESP_GELU, out.gpu.get(), y.get(),
+                              y.pitch()));
+    CHECK_OK(esp_linear(b.gpu.get(), x.get(), x.pitch(), rows, in.gpu.get(), f.get(), f.pitch()));
+    CHECK_OK(esp_activation(b.gpu.get(), ESP_GELU, f.get(), f.pitch(), rows, 45, f.get(), f.pitch()));
+    CHECK_OK(esp_linear(b.gpu.get(), f.get(), f.pitch(), rows, out.gpu.get(), z.get(), z.pitch()));
+    CHECK(same_bits(y.values(), z.values()));
+  }
+}
+
+// The codes that add_layernorm leaves for the product that follows it are those that the product would make itself.
+void test_norm_then_int8(const Backends& b) {
+  check::context = "int8 after a norm, dtype " + std::to_string(b.dtype);
+  const int64_t rows = 9, columns = 77;
+  for (const bool shifted : {false, true}) {
+    const Int8Linear w(b, 33, columns, shifted);
+    Matrix x = rounded(b, Matrix(rows, columns).randomize());
+    const Array<float> gamma(b.gpu.get(), random_floats(columns)), beta(b.gpu.get(), random_floats(columns));
+    const Tensor h(b.gpu.get(), rows, columns), y(b.gpu.get(), rows, 33), z(b.gpu.get(), rows, 33);
+    for (int round = 0; round < 3;
+         ++round) {  // not before a first product does add_layernorm know that codes are wanted
+      if (round == 2) x.row(5)[1] = NAN;
+      const Tensor dx(b.gpu.get(), x);
+      const auto norm = [&] {
+        CHECK_OK(esp_add_layernorm(b.gpu.get(), dx.get(), dx.pitch(), dx.get(), dx.pitch(), rows, columns, gamma.get(),
+                                   beta.get(), 1e-5f, h.get(), h.pitch()));
+      };
+      const auto product = [&](const Tensor& to) {
+        CHECK_OK(esp_lane_tag(b.gpu.get(), 11));
+        CHECK_OK(esp_linear(b.gpu.get(), h.get(), h.pitch(), rows, w.gpu.get(), to.get(), to.pitch()));
+      };
+      norm();
+      product(y);
+      const esp_status status = esp_synchronize(b.gpu.get());
+      CHECK(status == (round == 2 ? ESP_INVALID_ARGUMENT : ESP_OK));
+      if (round == 2) {
+        CHECK(std::string(esp_last_error()) == "row 5 of x has a value that is not finite");
+        CHECK(esp_fault_tag(b.gpu.get()) == 11);
+        norm();  // what nobody multiplies is no fault
+        CHECK_OK(esp_synchronize(b.gpu.get()));
+        continue;
+      }
+      norm();
+      CHECK_OK(esp_synchronize(b.gpu.get()));  // codes are for the next call only
+      product(z);
+      CHECK(same_bits(y.values(), z.values()));
+      norm();
+      CHECK_OK(esp_activation(b.gpu.get(), ESP_RELU, h.get(), h.pitch(), rows, columns, h.get(), h.pitch()));
+      product(y);
+      norm();
+      product(z);
+      CHECK(!same_bits(y.values(), z.values()));
+    }
+  }
+}
+
 void test_attention(const Backends& b) {
   const std::vector<std::vector<int32_t>> widths = {{32}, {64, 3, 17}, {1, 100}, {128}, {256}};
   for (const std::vector<int32_t>& list : widths) {
@@ -366,6 +435,8 @@ int main() {
     test_products(b);
     test_feed_forward(b);
     test_int8(b);
+    test_int8_feed_forward(b);
+    test_norm_then_int8(b);
     test_attention(b);
   }
   return check::finish();

@@ -148,7 +148,8 @@ void attention(Call& call, const float* qkv, int64_t qkv_pitch, int64_t sequence
         const int64_t padded = work.softmax(row, rows);
         for (int64_t column = 0; column < head.v_width; column += kPanel) {
           const ContextSink sink{y + column, context_pitch, rows, head.v_width - column, work.inverse, factor};
-          tile(padded, work.scores, work.values + column * length, length, sink);
+          const float* panel = work.values + column * length;
+          tile(padded, work.scores, panel, length, sink, Fetch::own_panel(panel));
         }
       }
     }

@@ -195,7 +195,8 @@ struct HeadWork {
     pack_rows(qkv + row * pitch + head.query, pitch, rows, head.qk_width, padded, query);
     for (int64_t j = 0; j < length; j += kPanel) {
       const ScoreSink sink{scores + j * padded, padded, head.scale};
-      tile(padded, query, keys + j * head.qk_width, head.qk_width, sink);
+      const float* panel = keys + j * head.qk_width;
+      tile(padded, query, panel, head.qk_width, sink, Fetch::own_panel(panel));
     }
     hide_keys(padded);
     const int64_t chunks = ceil_div(length, kChunk);

@@ -32,19 +32,22 @@ struct Product {
 
 // Columns of panel p of `in`, for one row tile: into `packed`, the tile's intermediate from column p * kPanel on.
 template <class Element>
-void first_half(const Product& f, int64_t rows, const float* x, int64_t p, float* packed) {
+void first_half(const Product& f, const Tiles& cut, int64_t t, const float* x, int64_t p, float* packed) {
+  const int64_t rows = cut.height(t);
   const PackedSink sink{packed, rows, f.in.bias + p * kPanel};
-  tile(rows, x, panel_of<Element>(f.in, p), f.in.k, sink);
+  const Element* panel = panel_of<Element>(f.in, p);
+  tile(rows, x, panel, f.in.k, sink, Fetch::next_panel(panel, f.in.k * kPanel, f.in.k, t, cut.tiles));
   activate(f.activation, packed, rows * kPanel, packed);
 }
 
 // Adds columns begin .. begin+length-1 of the intermediate to panel p of y, for one row tile.
 template <class Element>
-void second_half(const Product& f, int64_t first_row, int64_t rows, const float* packed, int64_t begin, int64_t length,
-                 int64_t p) {
-  row_tile(rows, packed, panel_of<Element>(f.out, p, begin), length, f.y + first_row * f.y_pitch + p * kPanel,
-           f.y_pitch, least(kPanel, f.out.n - p * kPanel), f.out.bias + p * kPanel, begin == 0,
-           begin + length == f.out.k);
+void second_half(const Product& f, int64_t first_row, const Tiles& cut, int64_t t, const float* packed, int64_t begin,
+                 int64_t length, int64_t p) {
+  const Element* panel = panel_of<Element>(f.out, p, begin);
+  row_tile(cut.height(t), packed, panel, length, f.y + (first_row + cut.begin(t)) * f.y_pitch + p * kPanel, f.y_pitch,
+           least(kPanel, f.out.n - p * kPanel), f.out.bias + p * kPanel, begin == 0, begin + length == f.out.k,
+           Fetch::next_panel(panel, f.out.k * kPanel, length, t, cut.tiles));
 }
 
 template <class Element>
@@ -65,15 +68,13 @@ void by_row_blocks(Call& call, const Product& f, int64_t blocks) {
       const int64_t length = least(kStretch, f.out.k - begin);
       for (int64_t p = 0; p * kPanel < length; ++p) {
         for (int64_t t = 0; t < cut.tiles; ++t) {
-          const int64_t rows = cut.height(t);
-          first_half<Element>(f, rows, x + cut.begin(t) * x_length, begin / kPanel + p,
-                              intermediate + cut.begin(t) * kStretch + p * kPanel * rows);
+          first_half<Element>(f, cut, t, x + cut.begin(t) * x_length, begin / kPanel + p,
+                              intermediate + cut.begin(t) * kStretch + p * kPanel * cut.height(t));
         }
       }
       for (int64_t p = 0; p < f.out.panels; ++p) {
         for (int64_t t = 0; t < cut.tiles; ++t) {
-          second_half<Element>(f, first_row + cut.begin(t), cut.height(t), intermediate + cut.begin(t) * kStretch,
-                               begin, length, p);
+          second_half<Element>(f, first_row, cut, t, intermediate + cut.begin(t) * kStretch, begin, length, p);
         }
       }
     }
@@ -98,9 +99,8 @@ void by_panels(Call& call, const Product& f) {
   parallel_for(call, in_groups, 0, [&](int64_t task, char*) {
     for (int64_t p = task * f.in.panels / in_groups; p < (task + 1) * f.in.panels / in_groups; ++p) {
       for (int64_t t = 0; t < cut.tiles; ++t) {
-        const int64_t rows = cut.height(t);
-        first_half<Element>(f, rows, x + cut.begin(t) * x_length, p,
-                            intermediate + cut.begin(t) * length + p * kPanel * rows);
+        first_half<Element>(f, cut, t, x + cut.begin(t) * x_length, p,
+                            intermediate + cut.begin(t) * length + p * kPanel * cut.height(t));
       }
     }
   });
@@ -108,7 +108,7 @@ void by_panels(Call& call, const Product& f) {
   parallel_for(call, out_groups, 0, [&](int64_t task, char*) {
     for (int64_t p = task * f.out.panels / out_groups; p < (task + 1) * f.out.panels / out_groups; ++p) {
       for (int64_t t = 0; t < cut.tiles; ++t) {
-        second_half<Element>(f, cut.begin(t), cut.height(t), intermediate + cut.begin(t) * length, 0, f.out.k, p);
+        second_half<Element>(f, 0, cut, t, intermediate + cut.begin(t) * length, 0, f.out.k, p);
       }
     }
   });

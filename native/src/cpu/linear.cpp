@@ -35,7 +35,7 @@ void pack_rows(const float* x, int64_t pitch, int64_t rows, int64_t k, int64_t h
 
 template <class Element>
 void row_tile(int64_t rows, const float* a, const Element* b, int64_t k, float* y, int64_t pitch, int64_t columns,
-              const float* bias, bool first, bool last) {
+              const float* bias, bool first, bool last, const Fetch& fetch) {
   // y's lines are fetched while the sums are made, so that the stores at the end need not wait for them.
   for (int64_t r = 0; r < rows; ++r) {
     for (int64_t c = 0; c < columns; c += 16) __builtin_prefetch(y + r * pitch + c, 1);
@@ -52,9 +52,9 @@ void row_tile(int64_t rows, const float* a, const Element* b, int64_t k, float* 
     }
   }
   if (last) {
-    tile(rows, a, b, k, RowSink<true>{out, out_pitch, bias, !first});
+    tile(rows, a, b, k, RowSink<true>{out, out_pitch, bias, !first}, fetch);
   } else {
-    tile(rows, a, b, k, RowSink<false>{out, out_pitch, bias, !first});
+    tile(rows, a, b, k, RowSink<false>{out, out_pitch, bias, !first}, fetch);
   }
   if (out == y) return;
   for (int64_t r = 0; r < rows; ++r) {
@@ -62,12 +62,12 @@ void row_tile(int64_t rows, const float* a, const Element* b, int64_t k, float* 
   }
 }
 
-template void row_tile(int64_t, const float*, const float*, int64_t, float*, int64_t, int64_t, const float*, bool,
-                       bool);
+template void row_tile(int64_t, const float*, const float*, int64_t, float*, int64_t, int64_t, const float*, bool, bool,
+                       const Fetch&);
 template void row_tile(int64_t, const float*, const Float16*, int64_t, float*, int64_t, int64_t, const float*, bool,
-                       bool);
+                       bool, const Fetch&);
 template void row_tile(int64_t, const float*, const BFloat16*, int64_t, float*, int64_t, int64_t, const float*, bool,
-                       bool);
+                       bool, const Fetch&);
 
 namespace {
 
@@ -134,7 +134,7 @@ void linear_of(Call& call, const float* x, int64_t x_pitch, int64_t rows, const 
         for (int64_t t = 0; t < cut.tiles; ++t) {
           row_tile(cut.height(t), packed + cut.begin(t) * packed_length, panel, length,
                    y + (first_row + cut.begin(t)) * y_pitch + p * kPanel, y_pitch, columns, weight.bias + p * kPanel,
-                   begin == 0, begin + length == k);
+                   begin == 0, begin + length == k, Fetch::next_panel(panel, k * kPanel, length, t, cut.tiles));
           ahead.fetch_some();
         }
       }

@@ -20,8 +20,32 @@
 namespace espalier {
 namespace ESP_ISA_NS {
 
+// What a tile fetches ahead of its use, a part of a line or some lines for each of its steps over k.
+struct Fetch {
+  const char* from;
+  int64_t step;  // bytes
+
+  // The panel itself, kAhead elements before they are wanted.
+  template <class Element>
+  static Fetch own_panel(const Element* b) {
+    return {reinterpret_cast<const char*>(b + kAhead), kPanel * static_cast<int64_t>(sizeof(Element))};
+  }
+  // Tile t's share of the panel that begins `next` elements on, where `tiles` tiles of one panel are computed in a row:
+  // its lines arrive at an even pace while the first tile alone would have to wait for them. A lone tile, and builds
+  // other than AVX2's, where this has not been measured, look ahead in their own panel.
+  template <class Element>
+  static Fetch next_panel(const Element* b, int64_t next, int64_t k, int64_t t, int64_t tiles) {
+    if (ESP_ISA != 1 || tiles == 1) return own_panel(b);
+    const int64_t bytes = k * kPanel * static_cast<int64_t>(sizeof(Element));
+    return {reinterpret_cast<const char*>(b + next) + bytes * t / tiles,
+            ceil_div(kPanel * static_cast<int64_t>(sizeof(Element)), tiles)};
+  }
+};
+
 template <int R, class Sink, class Element>
-void tile(const float* a, const Element* b, int64_t k, const Sink& sink) {
+void tile(const float* a, const Element* b, int64_t k, const Sink& sink, const Fetch& fetch) {
+  constexpr int kLines = kPanel > 16 ? kPanel / 16 : 1;
+  const char* ahead = fetch.from;
   Vector sum[R][kVectors];
   if (sink.resumes()) {
 #pragma GCC unroll 16
@@ -43,9 +67,10 @@ void tile(const float* a, const Element* b, int64_t k, const Sink& sink) {
 #pragma GCC unroll 4
       for (int v = 0; v < kVectors; ++v) {
         right[v] = load(b + i * kPanel + v * kLanes);
-        // Once a cache line.
-        if (v * kLanes % 16 == 0) __builtin_prefetch(b + i * kPanel + v * kLanes + kAhead);
       }
+#pragma GCC unroll 4
+      for (int line = 0; line < kLines; ++line) __builtin_prefetch(ahead + line * fetch.step / kLines);
+      ahead += fetch.step;
 #pragma GCC unroll 16
       for (int r = 0; r < R; ++r) {
         const Vector left = splat(a[r * kChunk + i]);
@@ -75,11 +100,11 @@ void tile(const float* a, const Element* b, int64_t k, const Sink& sink) {
 }
 
 template <class Sink, class Element>
-ESP_INLINE void tile(int64_t rows, const float* a, const Element* b, int64_t k, const Sink& sink) {
+ESP_INLINE void tile(int64_t rows, const float* a, const Element* b, int64_t k, const Sink& sink, const Fetch& fetch) {
   switch (rows) {
-#define ESP_TILE(R)                                                  \
-  case R:                                                            \
-    if constexpr (R <= kRows) tile<R, Sink, Element>(a, b, k, sink); \
+#define ESP_TILE(R)                                                         \
+  case R:                                                                   \
+    if constexpr (R <= kRows) tile<R, Sink, Element>(a, b, k, sink, fetch); \
     break;
     ESP_TILE(1)
     ESP_TILE(2)
@@ -120,7 +145,7 @@ struct RowSink {
 // A stretch of the chains of a row tile's outputs in one panel, into y; `columns` of the panel exist.
 template <class Element>
 void row_tile(int64_t rows, const float* a, const Element* b, int64_t k, float* y, int64_t pitch, int64_t columns,
-              const float* bias, bool first, bool last);
+              const float* bias, bool first, bool last, const Fetch& fetch);
 
 // Where panel p of a weight begins, from its row `first` of k on.
 template <class Element>

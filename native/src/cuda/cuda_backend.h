@@ -44,6 +44,14 @@ class DeviceMemory {
   int64_t bytes_ = 0;
 };
 
+// The matrix whose codes, scales and sums add_layernorm has left for the call that follows it, and no other: who knows
+// what is written there later.
+struct Coded {
+  const void* x = nullptr;
+  int64_t pitch = 0, rows = 0, columns = 0;
+  uint64_t call = 0;
+};
+
 // A device and an element type, with a stream: the backend, and each of its lanes.
 struct CudaBackend : esp_backend {
   CudaBackend(const Table* table, int32_t device, int32_t dtype);
@@ -52,6 +60,12 @@ struct CudaBackend : esp_backend {
   // Where the next quantization notes values that are not finite; `part` 1 is the intermediate of a feed_forward.
   Fault fault(uint32_t part);
 
+  // Whether `codes` holds those of this matrix.
+  bool is_coded(const void* x, int64_t pitch, int64_t rows, int64_t columns) const {
+    return coded.x == x && coded.pitch == pitch && coded.rows == rows && coded.columns == columns &&
+           coded.call + 1 == calls;
+  }
+
   // Waits for the stream; throws Error(ESP_INVALID_ARGUMENT) if a quantization since the last time met such a value.
   void finish();
 
@@ -59,10 +73,13 @@ struct CudaBackend : esp_backend {
   const int32_t dtype;
   Card card{};
   cudaStream_t stream = nullptr;
-  DeviceMemory codes;         // of the activations of an int8 product, with their scales and sums
-  DeviceMemory intermediate;  // of feed_forward
-  DeviceMemory maxima;        // of its rows
-  DeviceMemory values;        // fp32 rows on their way
+  DeviceMemory codes;          // of the activations of an int8 product, with their scales and sums
+  DeviceMemory intermediate;   // of feed_forward
+  DeviceMemory maxima;         // of its rows
+  DeviceMemory values;         // fp32 rows on their way
+  Coded coded;                 // what `codes` holds
+  bool quantizes = false;      // an int8 product has been run that takes codes as add_layernorm makes them
+  mutable uint64_t calls = 0;  // of this lane
   uint32_t tag = 0;
   int32_t fault_tag = -1;
 
@@ -102,11 +119,15 @@ inline int64_t pitch_of(int64_t columns, int32_t dtype) {
 
 inline CudaBackend& cuda(esp_backend* backend) { return *static_cast<CudaBackend*>(backend); }
 
+inline void begin_call(const CudaBackend& b) { ++b.calls; }
+inline void begin_call(const CudaWeight&) {}
+
 // guard, with the object's device current.
 template <typename Object, typename Body>
 esp_status on_device(const Object& object, const Body& body) noexcept {
   return guard([&] {
     check(cudaSetDevice(object.device), "choosing the device");
+    begin_call(object);
     body();
   });
 }

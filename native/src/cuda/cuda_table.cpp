@@ -44,6 +44,7 @@ esp_status lane_reserve(esp_backend* lane, int64_t rows, int64_t codes, int64_t 
   return on_device(b, [&] {
     if (codes != 0) b.codes.reserve(codes_bytes(rows, codes), b.stream);
     b.intermediate.reserve(intermediate * element_bytes(b.dtype), b.stream);
+    if (codes != 0) b.maxima.reserve(rows * static_cast<int64_t>(sizeof(uint32_t)), b.stream);
   });
 }
 
@@ -106,15 +107,19 @@ void run_linear(CudaBackend& b, const void* x, int64_t x_pitch, int64_t rows, co
   if (zero_points != nullptr) zero_points += columns.first;
   int32_t* sums = zero_points == nullptr ? nullptr : reinterpret_cast<int32_t*>(scales + rows);
   const Codes to = {codes, w.pitch, scales, sums};
-  if (maxima.of_x != nullptr) {
+  Fault fault;  // of the product: of codes that add_layernorm made
+  b.quantizes = b.quantizes || w.input_block == 1;
+  if (b.is_coded(x, x_pitch, rows, w.k) && w.input_block == 1) {
+    fault = b.fault(part);
+  } else if (maxima.of_x != nullptr) {
     check(gpu::quantize_codes(b.dtype, x, x_pitch, rows, w.k, maxima.of_x, to, b.fault(part), b.stream), "quantize");
   } else {
     check(gpu::quantize(b.dtype, x, x_pitch, rows, w.k, w.input_block, to, b.fault(part), b.stream), "quantize");
   }
   o.x = codes;
   o.x_pitch = w.pitch;
-  check(gpu::gemm_int8(b.dtype, o, {scales, sums, w.scales.as<float>() + columns.first, zero_points, bias}, activation,
-                       result, b.card, b.stream),
+  check(gpu::gemm_int8(b.dtype, o, {scales, sums, w.scales.as<float>() + columns.first, zero_points, bias, fault},
+                       activation, result, b.card, b.stream),
         "gemm_int8");
 }
 
@@ -197,9 +202,19 @@ esp_status activation(esp_backend* backend, int32_t activation, const void* x, i
 esp_status add_layernorm(esp_backend* backend, const void* x, int64_t x_pitch, const void* r, int64_t r_pitch,
                          int64_t rows, int64_t columns, const float* gamma, const float* beta, float eps, void* y,
                          int64_t y_pitch) {
-  const CudaBackend& b = cuda(backend);
+  CudaBackend& b = cuda(backend);
   return on_device(b, [&] {
-    check(gpu::add_layernorm(b.dtype, x, x_pitch, r, r_pitch, rows, columns, gamma, beta, eps, y, y_pitch, b.stream),
+    Codes codes = {nullptr, pitch_of(columns, ESP_I8), nullptr, nullptr};
+    if (b.quantizes && rows > 0) {
+      const int64_t bytes = rows * codes.pitch;
+      b.codes.reserve(codes_bytes(rows, bytes), b.stream);
+      codes.codes = b.codes.as<int8_t>();
+      codes.scales = reinterpret_cast<float*>(codes.codes + bytes);
+      codes.sums = reinterpret_cast<int32_t*>(codes.scales + rows);
+      b.coded = {y, y_pitch, rows, columns, b.calls};
+    }
+    check(gpu::add_layernorm(b.dtype, x, x_pitch, r, r_pitch, rows, columns, gamma, beta, eps, y, y_pitch, codes,
+                             b.stream),
           "add_layernorm");
   });
 }

@@ -48,8 +48,8 @@ esp_status weight_create(esp_backend* backend, int32_t n, int32_t k, int32_t dty
     w->k = k;
     w->pitch = pitch_of(k, w->dtype);
     w->rows = DeviceMemory(n * w->pitch * element_bytes(w->dtype));
-    w->bias = DeviceMemory(n * kFloat);
-    if (dtype == ESP_I8) w->scales = DeviceMemory(n * kFloat);
+    w->bias = DeviceMemory((n + kColumnPad) * kFloat);
+    if (dtype == ESP_I8) w->scales = DeviceMemory((n + kColumnPad) * kFloat);
     *out = w.release();
   });
 }
@@ -88,7 +88,7 @@ esp_status weight_set_codes(esp_weight* weight, int32_t first, int32_t count, co
     }
     copy_to_device(w.scales.as<float>() + first, scales, count * kFloat);
     if (zero_points != nullptr) {
-      if (w.zero_points.bytes() == 0) w.zero_points = DeviceMemory(w.n * int64_t{sizeof(int32_t)});
+      if (w.zero_points.bytes() == 0) w.zero_points = DeviceMemory((w.n + kColumnPad) * int64_t{sizeof(int32_t)});
       copy_to_device(w.zero_points.as<int32_t>() + first, zero_points, count * int64_t{sizeof(int32_t)});
     }
   });

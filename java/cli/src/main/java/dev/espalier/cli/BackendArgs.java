@@ -7,6 +7,7 @@ import dev.espalier.backend.CpuBackend;
 import dev.espalier.backend.CudaBackend;
 import dev.espalier.backend.InstructionSet;
 import dev.espalier.task.ModelOptions;
+import dev.espalier.tensor.DType;
 import java.util.Arrays;
 import java.util.Optional;
 import java.util.stream.Collectors;
@@ -72,10 +73,20 @@ final class BackendArgs {
     return set.isPresent() ? options.withInstructionSet(set.get()) : options;
   }
 
-  /** A backend made from the options; the caller closes it. */
+  /** A backend made from the options, tensors in fp32; the caller closes it. */
   Backend create(Console console) {
+    return create(console, DType.F32);
+  }
+
+  /**
+   * A backend made from the options; the caller closes it.
+   *
+   * @param elements of tensors, on a GPU
+   */
+  Backend create(Console console, DType elements) {
     ModelOptions options = options(console);
-    return Backends.create(options.backend(), options.instructionSet(), options.threads());
+    return Backends.create(
+        options.backend(), options.instructionSet(), options.threads(), Optional.of(elements));
   }
 
   private Optional<InstructionSet> instructionSet() {

@@ -26,7 +26,7 @@ import picocli.CommandLine.Option;
           + " with 3.",
       "With --words: {\"words\": [...]} in, {\"index\", \"labels\": [...]} out, one label a"
           + " word.",
-      "Texts are cut to what the model has positions for.",
+      "Texts are cut to what the model has positions for, or read in windows with --stride.",
       "",
       "Examples:",
       "  espalier ner --model ./entities --text \"Ada Lovelace lived in London\" --table",
@@ -59,6 +59,14 @@ final class NerCommand implements Callable<Integer> {
       description = "Cut texts to N tokens, [CLS] and [SEP] included.")
   private Integer maxLength;
 
+  @Option(
+      names = "--stride",
+      paramLabel = "N",
+      description =
+          "Read longer texts in windows that share N tokens, instead of cutting them; of entities"
+              + " that overlap the longest counts.")
+  private Integer stride;
+
   @Mixin private TaskArgs task;
 
   NerCommand(Console console) {
@@ -69,8 +77,14 @@ final class NerCommand implements Callable<Integer> {
   public Integer call() throws IOException {
     task.requireLength("--max-length", maxLength);
     task.require(!words || texts == null, "--words goes with --in");
+    task.require(stride == null || stride >= 0, "--stride must not be negative, got " + stride);
+    task.require(stride == null || !words, "--stride goes with texts, not with --words");
+    task.require(
+        stride == null || aggregation() != Aggregation.NONE,
+        "--stride needs an --aggregation other than none");
     TokenOptions options = TokenOptions.DEFAULT.withAggregation(aggregation());
-    TokenOptions cut = maxLength == null ? options : options.withMaxLength(maxLength);
+    TokenOptions sized = maxLength == null ? options : options.withMaxLength(maxLength);
+    TokenOptions cut = stride == null ? sized : sized.withStride(stride);
     return words
         ? task.run(
             console, null, "--in", m -> new TokenClassifier(m, cut).labels(), new WordFormat())

@@ -29,7 +29,9 @@ import java.util.Arrays;
  * and one that goes are closer than their errors, another choice is as right, and the bound is the
  * range of v.
  *
- * <p>Weights below 2^-126 may be flushed to 0. To each, half an ulp of the reference's own
+ * <p>Where tensors are of 16 bits, weights are stored so before they meet v: relative(store) more
+ * for each, and absolutely, being at most 1 of a sum of at least 1, what a store loses where it
+ * underflows. Weights below 2^-126 may be flushed to 0. To each, half an ulp of the reference's own
  * rounding.
  */
 final class AttentionBounds {
@@ -217,7 +219,7 @@ final class AttentionBounds {
     for (int j = 0; j < length; j++) {
       double value = qkv[(first + j) * pitch + column];
       double weighed = p[j] * Math.abs(value);
-      error += weighed == 0 ? 0 : weighed * relative[j];
+      error += weighed == 0 ? 0 : weighed * (relative[j] + r.store() * (1 + relative[j]));
       magnitude += weighed;
       low = Math.min(low, value);
       high = Math.max(high, value);
@@ -226,7 +228,7 @@ final class AttentionBounds {
     double sums = r.gamma(2 * length + 5);
     return Math.min(error * (1 + sums), high - low)
         + sums * (error < largest ? magnitude : largest)
-        + (r.unit() == 0 ? 0 : length * FLUSHED * largest)
+        + (r.unit() == 0 ? 0 : length * (FLUSHED + r.storeLeast()) * largest)
         + (length + 1) * Rounding.TINY;
   }
 }

@@ -19,6 +19,7 @@ import dev.espalier.tensor.BlockMask;
 import dev.espalier.tensor.ConstantAttention;
 import dev.espalier.tensor.DType;
 import dev.espalier.tensor.Embeddings;
+import dev.espalier.tensor.Halves;
 import dev.espalier.tensor.HeadLayout;
 import dev.espalier.tensor.Heads;
 import dev.espalier.tensor.Int8;
@@ -37,6 +38,9 @@ import java.util.function.Function;
  * runs on both with the reference's own inputs, so that no error hides behind an earlier one, and
  * every element must lie within its derived bound ({@link Tolerances}). Pack any model into it and
  * run its forward pass as it is.
+ *
+ * <p>Where the backend under test keeps tensors in 16 bits, inputs and dense weights are rounded to
+ * them first, for both, so that what is compared is the op alone.
  *
  * <p>Slow, and for one thread. Closing it leaves the backend under test open.
  */
@@ -103,8 +107,8 @@ public final class ParityBackend implements Backend {
   @Override
   public Linear linear(int outputs, int inputs, RowSource weight, float[] bias) {
     float[] values = new float[Math.multiplyExact(outputs, inputs)];
-    weight.read(0, outputs, values);
-    RowSource rows = RowSource.withDtype(RowSource.of(values, inputs), weight.dtype());
+    weight.roundedTo(tested.elements(), "weight", inputs).read(0, outputs, values);
+    RowSource rows = RowSource.withDtype(RowSource.of(values, inputs), kept(weight));
     return new PairedLinear(
         reference.linear(outputs, inputs, rows, bias),
         tested.linear(outputs, inputs, rows, bias),
@@ -114,6 +118,11 @@ public final class ParityBackend implements Backend {
             ? Optional.of(
                 tested.int8Linear(outputs, inputs, quantized(values, inputs, quantizing), bias))
             : Optional.empty());
+  }
+
+  /** What a weight is packed as: where it was rounded to the backend's elements, as fp32. */
+  private DType kept(RowSource weight) {
+    return Halves.isHalf(tested.elements()) ? DType.F32 : weight.dtype();
   }
 
   private static CodeSource quantized(float[] values, int columns, int inputBlock) {
@@ -138,8 +147,9 @@ public final class ParityBackend implements Backend {
 
   @Override
   public Linear blockLinear(BlockMask blocks, RowSource weight, float[] bias) {
-    float[] values = read(weight, blocks.rows(), blocks.columns());
-    RowSource rows = RowSource.withDtype(RowSource.of(values, blocks.columns()), weight.dtype());
+    RowSource given = weight.roundedTo(tested.elements(), "weight", blocks.columns());
+    float[] values = read(given, blocks.rows(), blocks.columns());
+    RowSource rows = RowSource.withDtype(RowSource.of(values, blocks.columns()), kept(weight));
     return new PairedLinear(
         reference.blockLinear(blocks, rows, bias),
         tested.blockLinear(blocks, rows, bias),
@@ -267,7 +277,7 @@ public final class ParityBackend implements Backend {
       return;
     }
     PairedLinear p = (PairedLinear) w;
-    float[] in = values(x);
+    float[] in = settled(x);
     reference.linear(x, p.reference(), y);
     float[] actual =
         OpRunner.run(tested, ops -> ops.toArray(ops.linear(input(ops, in, x), p.tested())));
@@ -299,12 +309,12 @@ public final class ParityBackend implements Backend {
 
   /** Integer sums are exact and so is each rounding after them: nothing may differ. */
   private void int8Linear(OpKind op, Tensor x, PairedInt8 p, Tensor y) {
-    float[] in = values(x);
+    float[] in = settled(x);
     reference.linear(x, p.reference(), y);
-    float[] expected = values(y);
+    float[] expected = stored(values(y));
     float[] actual =
         OpRunner.run(tested, ops -> ops.toArray(ops.linear(input(ops, in, x), p.tested())));
-    report(op, shape(x) + " to " + shape(y), expected, actual, new double[expected.length]);
+    compare(op, shape(x) + " to " + shape(y), expected, actual, new double[expected.length]);
   }
 
   private static double[] linearBound(
@@ -314,7 +324,7 @@ public final class ParityBackend implements Backend {
 
   @Override
   public void activation(Activation activation, Tensor x, Tensor y) {
-    float[] in = values(x);
+    float[] in = settled(x);
     reference.activation(activation, x, y);
     float[] expected = values(y);
     float[] actual =
@@ -330,8 +340,8 @@ public final class ParityBackend implements Backend {
   @Override
   public void addLayerNorm(Tensor x, Tensor r, LayerNorm norm, Tensor y) {
     PairedNorm n = (PairedNorm) norm;
-    float[] in = values(x);
-    float[] residual = r == null ? null : values(r);
+    float[] in = settled(x);
+    float[] residual = r == null ? null : settled(r);
     reference.addLayerNorm(x, r, n.reference(), y);
     float[] expected = values(y);
     float[] actual =
@@ -362,7 +372,7 @@ public final class ParityBackend implements Backend {
   @Override
   public void attention(Tensor qkv, PackedBatch batch, Heads heads, int layer, Tensor context) {
     PairedHeads h = (PairedHeads) heads;
-    float[] in = values(qkv);
+    float[] in = settled(qkv);
     reference.attention(qkv, batch, h.reference(), layer, context);
     float[] expected = values(context);
     float[] actual =
@@ -383,12 +393,12 @@ public final class ParityBackend implements Backend {
   @Override
   public float[] attentionProbabilities(Tensor qkv, PackedBatch batch, int b, Heads heads) {
     PairedHeads h = (PairedHeads) heads;
-    float[] in = values(qkv);
+    float[] in = settled(qkv);
     float[] expected = reference.attentionProbabilities(qkv, batch, b, h.reference());
     float[] actual =
         OpRunner.run(
             tested, ops -> ops.attentionProbabilities(input(ops, in, qkv), batch, b, h.tested()));
-    report(
+    compare(
         OpKind.ATTENTION_PROBABILITIES,
         "sequence " + b + " of " + batch.length(b) + " tokens",
         expected,
@@ -415,12 +425,12 @@ public final class ParityBackend implements Backend {
     }
     PairedLinear first = (PairedLinear) w.intermediate();
     PairedLinear second = (PairedLinear) w.output();
-    float[] in = values(x);
+    float[] in = settled(x);
     Tensor f = workspace.allocate(x.rows(), first.outputs());
     reference.linear(x, first.reference(), f);
-    float[] inner = values(f);
+    float[] inner = settled(f);
     reference.activation(w.activation(), f, f);
-    float[] activated = values(f);
+    float[] activated = settled(f);
     reference.linear(f, second.reference(), y);
     float[] expected = values(y);
     checkQuantized(in, x, first, inner);
@@ -430,7 +440,10 @@ public final class ParityBackend implements Backend {
     double[] innerError = linearBound(r, in, null, x.rows(), first, inner);
     double[] error = ActivationBounds.of(r, w.activation(), inner, activated);
     for (int i = 0; i < error.length; i++) {
-      error[i] += ActivationBounds.slope(w.activation()) * innerError[i];
+      // Both sides store, each with an error of its own.
+      double e = innerError[i] + 2 * r.stored(inner[i], innerError[i]);
+      error[i] += ActivationBounds.slope(w.activation()) * e;
+      error[i] += 2 * r.stored(activated[i], error[i]);
     }
     double[] bound = linearBound(r, activated, error, x.rows(), second, expected);
     FeedForward packed = new FeedForward(first.tested(), w.activation(), second.tested());
@@ -447,7 +460,7 @@ public final class ParityBackend implements Backend {
                         ops.activation(
                             w.activation(), ops.linear(input(ops, in, x), first.tested())),
                         second.tested())));
-    report(
+    compare(
         OpKind.FEED_FORWARD,
         shape + ", fused against composed",
         composed,
@@ -462,7 +475,7 @@ public final class ParityBackend implements Backend {
   private void int8FeedForward(Tensor x, FeedForward w, Tensor y, Workspace workspace) {
     PairedInt8 first = (PairedInt8) w.intermediate();
     PairedInt8 second = (PairedInt8) w.output();
-    float[] in = values(x);
+    float[] in = settled(x);
     Tensor f = workspace.allocate(x.rows(), first.outputs());
     int8Linear(OpKind.FEED_FORWARD_INT8, x, first, f);
     reference.activation(w.activation(), f, f);
@@ -479,7 +492,7 @@ public final class ParityBackend implements Backend {
                         ops.activation(
                             w.activation(), ops.linear(input(ops, in, x), first.tested())),
                         second.tested())));
-    report(
+    compare(
         OpKind.FEED_FORWARD_INT8,
         w.activation().configName()
             + " "
@@ -504,7 +517,7 @@ public final class ParityBackend implements Backend {
 
   @Override
   public void pool(Tensor x, PackedBatch batch, Pooling pooling, boolean normalize, Tensor y) {
-    float[] in = values(x);
+    float[] in = settled(x);
     reference.pool(x, batch, pooling, normalize, y);
     float[] expected = values(y);
     float[] actual =
@@ -534,7 +547,31 @@ public final class ParityBackend implements Backend {
   }
 
   private Rounding rounding(OpKind op) {
-    return Tolerances.of(op, DType.F32, tested);
+    return Tolerances.of(op, tested.elements(), tested);
+  }
+
+  /**
+   * The tensor's values, rounded to what the backend under test can hold; the tensor keeps them.
+   */
+  private float[] settled(Tensor x) {
+    float[] values = values(x);
+    DType elements = tested.elements();
+    if (Halves.isHalf(elements)) {
+      float largest = Halves.largest(elements);
+      for (int i = 0; i < values.length; i++) {
+        values[i] = Halves.round(elements, Math.max(-largest, Math.min(largest, values[i])));
+      }
+      reference.upload(values, 0, x);
+    }
+    return values;
+  }
+
+  /** Values as the backend under test stores them. */
+  private float[] stored(float[] values) {
+    for (int i = 0; Halves.isHalf(tested.elements()) && i < values.length; i++) {
+      values[i] = Halves.round(tested.elements(), values[i]);
+    }
+    return values;
   }
 
   private float[] values(Tensor x) {
@@ -551,7 +588,28 @@ public final class ParityBackend implements Backend {
     return Arrays.toString(new int[] {x.rows(), x.columns()});
   }
 
+  /** As {@link #compare} for a tensor: it is also stored in the elements of the backend. */
   private void report(OpKind op, String shape, float[] expected, float[] actual, double[] bound) {
+    DType elements = tested.elements();
+    if (!Halves.isHalf(elements)) {
+      compare(op, shape, expected, actual, bound);
+      return;
+    }
+    Rounding r = rounding(op);
+    float largest = Halves.largest(elements);
+    double[] stored = new double[bound.length];
+    float[] seen = actual.clone();
+    for (int i = 0; i < bound.length; i++) {
+      stored[i] = bound[i] + r.stored(expected[i], bound[i]);
+      boolean beyond = Math.abs(expected[i]) + stored[i] > largest;
+      if (beyond && seen[i] == Math.copySign(Float.POSITIVE_INFINITY, expected[i])) {
+        seen[i] = expected[i];
+      }
+    }
+    compare(op, shape, expected, seen, stored);
+  }
+
+  private void compare(OpKind op, String shape, float[] expected, float[] actual, double[] bound) {
     checks.accept(
         OpCheck.compare(
             op, where.isEmpty() ? shape : where + ", " + shape, expected, actual, bound));

@@ -1,14 +1,26 @@
 package dev.espalier.parity;
 
 /**
- * How a backend rounds: the two numbers from which every bound follows.
+ * How a backend rounds: the numbers from which every bound follows.
  *
  * @param unit largest relative error of one addition, multiplication, division or square root;
  *     2^-24 for IEEE fp32 rounded to nearest
  * @param function largest relative error of the exponential, the hyperbolic tangent and the error
  *     function
+ * @param store largest relative error of keeping a value in a tensor of 16 bits, 0 for fp32
+ * @param storeLeast largest absolute error of that where values underflow
  */
-public record Rounding(double unit, double function) {
+public record Rounding(double unit, double function, double store, double storeLeast) {
+  /** Tensors in fp32: keeping a value is no rounding beyond that of the op. */
+  public Rounding(double unit, double function) {
+    this(unit, function, 0, 0);
+  }
+
+  /** What keeping a value costs that is {@code y} give or take {@code error}. */
+  double stored(double y, double error) {
+    return store * (Math.abs(y) + error) + storeLeast;
+  }
+
   /**
    * Half an ulp of fp32, relative: what rounding the reference's double result to fp32 may cost.
    */

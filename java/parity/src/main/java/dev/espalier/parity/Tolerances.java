@@ -28,6 +28,16 @@ public final class Tolerances {
    */
   private static final Rounding FP32 = new Rounding(0x1p-24, 6 * 0x1p-24);
 
+  /**
+   * The unit of sums on tensor cores. Products of 16-bit numbers are exact in fp32. Of the terms
+   * that one instruction adds, the carried sum included, each is cut off, not rounded, at 2^-23 of
+   * the largest (Fasi, Higham, Mikaitis, Pranesh 2021, Numerical behavior of NVIDIA tensor cores).
+   * A product is such a term once; the carried sums are at most as many again, and neither is
+   * larger than the sum of the magnitudes: 2 K 2^-23 of that in all, which gamma(K) with this unit
+   * covers.
+   */
+  private static final double TENSOR_CORE = 0x1p-22;
+
   private record Key(OpKind op, DType dtype, String backend) {}
 
   private static final Map<Key, Rounding> TABLE = table();
@@ -40,8 +50,18 @@ public final class Tolerances {
       table.put(new Key(op, DType.F32, "java"), REFERENCE);
       table.put(new Key(op, DType.F32, "cpu"), FP32);
       table.put(new Key(op, DType.F32, "cuda"), FP32);
+      double unit = usesTensorCores(op) ? TENSOR_CORE : FP32.unit();
+      table.put(
+          new Key(op, DType.F16, "cuda"), new Rounding(unit, FP32.function(), 0x1p-11, 0x1p-25));
+      table.put(
+          new Key(op, DType.BF16, "cuda"), new Rounding(unit, FP32.function(), 0x1p-8, 0x1p-134));
     }
     return Map.copyOf(table);
+  }
+
+  /** In 16 bits. int8 sums are exact; all else is fp32 arithmetic between loads and stores. */
+  private static boolean usesTensorCores(OpKind op) {
+    return op == OpKind.LINEAR || op == OpKind.FEED_FORWARD || op == OpKind.ATTENTION;
   }
 
   /**

@@ -1,9 +1,13 @@
 package dev.espalier.task;
 
+import dev.espalier.InvalidInputException;
 import dev.espalier.text.Encoding;
+import dev.espalier.text.Truncation;
 import dev.espalier.text.WordPieceTokenizer;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * A text to its entities, as transformers' TokenClassificationPipeline aggregates them: tokens,
@@ -15,11 +19,19 @@ final class EntitySteps implements Steps<String, float[], List<Entity>> {
   private final Aggregation aggregation;
   private final TokenLogits logits;
 
-  EntitySteps(Model model, Aggregation aggregation, TokenLogits logits) {
+  /** How longer texts are read in windows; empty if they are cut. */
+  private final Optional<Truncation> windows;
+
+  EntitySteps(Model model, TokenOptions options, TokenLogits logits) {
     this.model = model;
     this.tokenizer = model.tokenizer();
-    this.aggregation = aggregation;
+    this.aggregation = options.aggregation();
     this.logits = logits;
+    this.windows = options.stride().map(logits::windows);
+    if (windows.isPresent() && aggregation == Aggregation.NONE) {
+      throw new InvalidInputException(
+          "a stride needs an aggregation: tokens of windows that overlap cannot be put together");
+    }
   }
 
   /**
@@ -42,7 +54,7 @@ final class EntitySteps implements Steps<String, float[], List<Entity>> {
 
   @Override
   public List<Encoding> encode(String item) {
-    return List.of(logits.encode(item));
+    return windows.map(w -> logits.encode(item, w)).orElseGet(() -> List.of(logits.encode(item)));
   }
 
   @Override
@@ -52,7 +64,37 @@ final class EntitySteps implements Steps<String, float[], List<Entity>> {
 
   @Override
   public List<Entity> decode(String item, List<Encoding> sequences, List<float[]> outputs) {
-    List<Token> tokens = tokens(item, sequences.get(0), outputs.get(0));
+    List<Entity> entities = new ArrayList<>();
+    for (int w = 0; w < sequences.size(); w++) {
+      entities.addAll(entities(item, tokens(item, sequences.get(w), outputs.get(w))));
+    }
+    return sequences.size() == 1 ? List.copyOf(entities) : withoutOverlaps(entities);
+  }
+
+  /**
+   * As transformers puts windows together: of entities that overlap the longest stays, of equally
+   * long ones the more probable.
+   */
+  private static List<Entity> withoutOverlaps(List<Entity> found) {
+    List<Entity> entities = new ArrayList<>();
+    List<Entity> sorted = found.stream().sorted(Comparator.comparingInt(Entity::start)).toList();
+    for (Entity entity : sorted) {
+      Entity last = entities.isEmpty() ? null : entities.get(entities.size() - 1);
+      if (last == null || entity.start() >= last.end()) {
+        entities.add(entity);
+      } else if (length(entity) > length(last)
+          || length(entity) == length(last) && entity.score() > last.score()) {
+        entities.set(entities.size() - 1, entity);
+      }
+    }
+    return List.copyOf(entities);
+  }
+
+  private static int length(Entity entity) {
+    return entity.end() - entity.start();
+  }
+
+  private List<Entity> entities(String item, List<Token> tokens) {
     boolean byWord = aggregation != Aggregation.NONE && aggregation != Aggregation.SIMPLE;
     List<Part> parts = byWord ? words(tokens) : tokens.stream().map(this::part).toList();
     List<Entity> entities = new ArrayList<>();
@@ -66,7 +108,7 @@ final class EntitySteps implements Steps<String, float[], List<Entity>> {
             new Entity(label, first.start(), end, item.substring(first.start(), end), score));
       }
     }
-    return List.copyOf(entities);
+    return entities;
   }
 
   private List<Token> tokens(String text, Encoding encoding, float[] output) {

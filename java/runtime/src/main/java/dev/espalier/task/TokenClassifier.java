@@ -5,7 +5,8 @@ import java.util.List;
 /**
  * Finds what a text names (people, places, products), with a {@code BertForTokenClassification}
  * whose labels are in the IOB or BIO scheme. Entities are in the order of the text; tokens outside
- * ({@code O}) are left out. Texts are cut to the model's maximum length.
+ * ({@code O}) are left out. Texts beyond the model's maximum length are cut, or read in windows
+ * that overlap ({@link TokenOptions#withStride}).
  *
  * <p>{@link #labels} is for text that is split into words already.
  */
@@ -21,14 +22,14 @@ public final class TokenClassifier extends Pipeline<String, List<Entity>> {
    * @throws dev.espalier.UnsupportedModelException if the model is no token classifier
    * @throws dev.espalier.ModelFormatException if its head or its tokenizer is missing
    * @throws dev.espalier.InvalidInputException if the model has no positions for the options'
-   *     maximum length
+   *     maximum length, or their stride leaves a window nothing of its own or lacks an aggregation
    */
   public TokenClassifier(Model model, TokenOptions options) {
     this(model, options, new TokenLogits(model, options.maxLength()));
   }
 
   private TokenClassifier(Model model, TokenOptions options, TokenLogits logits) {
-    super(model, new EntitySteps(model, options.aggregation(), logits));
+    super(model, new EntitySteps(model, options, logits));
     this.words = new WordLabels(model, logits);
   }
 

@@ -2,12 +2,16 @@ package dev.espalier.parity;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.espalier.backend.Backend;
+import dev.espalier.backend.CudaBackend;
+import dev.espalier.tensor.DType;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
@@ -16,6 +20,29 @@ import org.junit.jupiter.params.provider.MethodSource;
  */
 class OpParityTest {
   private static final long SEED = Long.getLong("espalier.seed", 20_000);
+
+  /** The GPU's tensors of 16 bits: a GPU's if there is one, and the emulator's, few cases. */
+  @ParameterizedTest
+  @EnumSource(names = {"F16", "BF16"})
+  void everyElementLiesWithinItsBoundInSixteenBits(DType elements) {
+    if (CudaBackend.isAvailable()) {
+      try (Backend backend = new CudaBackend(0, elements)) {
+        assertWithinBounds(OpSuite.run(backend, 60, SEED));
+      }
+    }
+    Emulator.missing().ifPresent(Shared::skip);
+    try (Backend backend = Emulator.open(elements)) {
+      assertWithinBounds(OpSuite.run(backend, 5, SEED));
+    }
+  }
+
+  private static void assertWithinBounds(OpReport report) {
+    System.out.print(report.toText());
+    for (OpReport.Row row : report.rows()) {
+      assertEquals(List.of(), row.violations());
+    }
+    assertTrue(report.passed(), report::toText);
+  }
 
   /** What holds for every op. */
   abstract static class Contract {

@@ -8,6 +8,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.espalier.InvalidInputException;
 import dev.espalier.UnsupportedModelException;
 import dev.espalier.model.ModelSource;
+import dev.espalier.task.BatchResult;
+import dev.espalier.task.BatchRunner;
 import dev.espalier.task.Classification;
 import dev.espalier.task.ClassifyOptions;
 import dev.espalier.task.FillMask;
@@ -26,6 +28,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 /** What all pipelines promise of batches, errors, threads and closing. */
@@ -101,6 +104,31 @@ class PipelineContractTest {
       assertTrue(e.getMessage().startsWith("item 1: "), e.getMessage());
       assertThrows(InvalidInputException.class, () -> classifier.answer(items.get(2)));
       assertEquals(List.of(), classifier.answer(List.<TextPair>of()));
+    }
+  }
+
+  @Test
+  void aBatchRunnerGivesEachItemItsAnswerOrItsError() {
+    List<TextPair> items = texts(new SplittableRandom(SEED + 2), 60);
+    items.set(7, TextPair.of(null));
+    items.set(31, TextPair.of("c " + RandomModel.UNKNOWN_TO_THE_MODEL));
+    try (Model model = load(2, 150)) {
+      TextClassifier classifier = new TextClassifier(model);
+      List<Outcome<Classification>> expected = classifier.outcomes(items);
+      try (BatchRunner<TextPair, Classification> runner = new BatchRunner<>(classifier);
+          Stream<BatchResult<TextPair, Classification>> results = runner.stream(items.stream())) {
+        results.forEach(
+            r -> {
+              Outcome<Classification> e = expected.get((int) r.index());
+              String where = "item " + r.index() + ", seed " + SEED;
+              assertEquals(e.answer(), r.answer(), where);
+              assertEquals(e.error() == null, r.error() == null, where);
+              if (e.error() != null) {
+                assertEquals(e.error().getClass(), r.error().getClass(), where);
+                assertEquals(e.error().getMessage(), r.error().getMessage(), where);
+              }
+            });
+      }
     }
   }
 
