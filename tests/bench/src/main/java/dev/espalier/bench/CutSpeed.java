@@ -1,15 +1,21 @@
 package dev.espalier.bench;
 
 import com.sun.management.OperatingSystemMXBean;
+import dev.espalier.compress.prune.BlockModel;
 import dev.espalier.compress.prune.Cut;
 import dev.espalier.compress.prune.CutModel;
+import dev.espalier.compress.prune.KindModel;
+import dev.espalier.compress.prune.LowRankModel;
+import dev.espalier.model.LayerShape;
 import dev.espalier.model.ModelConfig;
 import dev.espalier.model.ModelSource;
 import dev.espalier.model.Models;
 import dev.espalier.task.Model;
 import dev.espalier.task.ModelOptions;
 import dev.espalier.task.TextEmbedder;
+import dev.espalier.tensor.ConstantAttention;
 import dev.espalier.tensor.DType;
+import dev.espalier.tensor.HeadKind;
 import dev.espalier.text.EncodedBatch;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
@@ -17,11 +23,13 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.Callable;
+import java.util.function.UnaryOperator;
 import java.util.stream.IntStream;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -51,18 +59,37 @@ final class CutSpeed implements Callable<Integer> {
   @Option(names = "--svg", description = "a plot of time against arithmetic")
   private Path svg;
 
-  /**
-   * What is left of every layer.
-   *
-   * @param heads share of the heads, at least one stays
-   * @param columns share of the feed-forward columns
-   * @param layers share of the layers
-   */
-  private record Shape(String name, double heads, double columns, double layers) {}
+  @Option(
+      names = "--kinds",
+      description = "linears and heads of other kinds instead of parts removed")
+  private boolean kinds;
 
-  private static final List<Shape> SHAPES =
+  /**
+   * A model made of the whole one.
+   *
+   * @param kept share of the arithmetic of its linears, as its configuration has them, that is left
+   */
+  private record Shape(String name, UnaryOperator<ModelSource> make, double kept) {
+    /**
+     * What is left of every layer.
+     *
+     * @param heads share of the heads, at least one stays
+     * @param columns share of the feed-forward columns
+     * @param layers share of the layers
+     */
+    Shape(String name, double heads, double columns, double layers) {
+      this(name, m -> CutModel.of(m, cut(m.config(), heads, columns, layers)), 1);
+    }
+  }
+
+  /** What is measured; the first is the whole model. */
+  private List<Shape> shapes = List.of();
+
+  private static final Shape WHOLE = new Shape("whole", UnaryOperator.identity(), 1);
+
+  private static final List<Shape> CUTS =
       List.of(
-          new Shape("whole", 1, 1, 1),
+          WHOLE,
           new Shape("3/4 of heads and columns", 0.75, 0.75, 1),
           new Shape("half of heads and columns", 0.5, 0.5, 1),
           new Shape("1/4 of heads and columns", 0.25, 0.25, 1),
@@ -70,6 +97,68 @@ final class CutSpeed implements Callable<Integer> {
           new Shape("1 head in 12", 1.0 / 12, 1, 1),
           new Shape("1 head in 12, half of the columns", 1.0 / 12, 0.5, 1),
           new Shape("half of the layers", 1, 1, 0.5));
+
+  private static final List<Shape> KINDS =
+      List.of(
+          WHOLE,
+          blocks(0.75),
+          blocks(0.5),
+          blocks(0.25),
+          rank(128),
+          rank(64),
+          heads("all heads: previous token", HeadKind.of(HeadKind.Type.PREVIOUS), 1),
+          heads("half of the heads: previous token", HeadKind.of(HeadKind.Type.PREVIOUS), 0.5),
+          heads("all heads: window of 5", new HeadKind(HeadKind.Type.WINDOW, 2), 1),
+          heads("all heads: constant", HeadKind.of(HeadKind.Type.CONSTANT), 1),
+          heads("half of the heads: constant", HeadKind.of(HeadKind.Type.CONSTANT), 0.5),
+          heads("all heads: top-k, 16 keys", new HeadKind(HeadKind.Type.TOP_K, 16), 1));
+
+  private static Shape blocks(double density) {
+    return new Shape(
+        "blocks of 16, " + Math.round(100 * density) + " % kept",
+        m -> BlockModel.of(m, density, 16),
+        density);
+  }
+
+  private static Shape rank(int rank) {
+    Map<String, Integer> ranks = new TreeMap<>();
+    LayerShape.LINEARS.forEach(l -> ranks.put(l, rank));
+    return new Shape("all linears of rank " + rank, m -> LowRankModel.of(m, ranks), 1);
+  }
+
+  private static Shape heads(String name, HeadKind kind, double share) {
+    return new Shape(
+        name,
+        m -> {
+          Map<Integer, Map<Integer, HeadKind>> kinds = new TreeMap<>();
+          List<ConstantAttention> averages = new ArrayList<>();
+          for (int l = 0; l < m.config().layers(); l++) {
+            Map<Integer, HeadKind> layer = new TreeMap<>();
+            for (int h = 0; h < m.config().heads() * share; h++) {
+              layer.put(h, kind);
+            }
+            kinds.put(l, layer);
+            averages.add(evenly(m.config().heads()));
+          }
+          return KindModel.of(m, kinds, averages);
+        },
+        1);
+  }
+
+  /** Attention to all tokens alike: the time does not depend on the values. */
+  private static ConstantAttention evenly(int heads) {
+    List<Integer> lengths = List.of(16, 32, 64, 128, 256);
+    return new ConstantAttention(
+        lengths,
+        lengths.stream()
+            .map(
+                n -> {
+                  float[] p = new float[heads * n * n];
+                  Arrays.fill(p, 1f / n);
+                  return p;
+                })
+            .toList());
+  }
 
   /**
    * @param flops share left
@@ -85,6 +174,7 @@ final class CutSpeed implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
+    shapes = kinds ? KINDS : CUTS;
     List<String> lines = TextFile.read(in);
     lines = lines.subList(0, Math.min(texts, lines.size()));
     List<Point> points = new ArrayList<>();
@@ -94,11 +184,11 @@ final class CutSpeed implements Callable<Integer> {
     System.out.println("|---|---|---|---|---|---|");
     List<Point> f32 = measure(lines, DType.F32);
     List<Point> i8 = measure(lines, DType.I8);
-    for (int s = 0; s < SHAPES.size(); s++) {
+    for (int s = 0; s < shapes.size(); s++) {
       System.out.printf(
           Locale.ROOT,
           "| %s | %.1f %% | %s | %s | %s | %s |%n",
-          SHAPES.get(s).name(),
+          shapes.get(s).name(),
           100 * f32.get(s).flops(),
           shown(f32.get(s).speedup()),
           shown(f32.get(s).processorSpeedup()),
@@ -123,13 +213,16 @@ final class CutSpeed implements Callable<Integer> {
     List<Model> models = new ArrayList<>();
     try (ModelSource source = Models.open(model)) {
       List<Double> flops = new ArrayList<>();
-      for (Shape shape : SHAPES) {
-        ModelSource left = CutModel.of(source, cut(source.config(), shape));
+      for (Shape shape : shapes) {
+        ModelSource left = shape.make().apply(source);
         models.add(Model.load(left, options));
-        flops.add(Work.flops(left.config(), lengths(models.get(0), lines)));
+        int[] lengths = lengths(models.get(0), lines);
+        flops.add(
+            Work.flops(left.config(), lengths)
+                - (1 - shape.kept()) * Work.linearFlops(left.config(), lengths));
       }
-      double[][] seconds = new double[SHAPES.size()][rounds];
-      double[][] processor = new double[SHAPES.size()][rounds];
+      double[][] seconds = new double[shapes.size()][rounds];
+      double[][] processor = new double[shapes.size()][rounds];
       OperatingSystemMXBean system =
           ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class);
       for (int r = -1; r < rounds; r++) {
@@ -144,10 +237,10 @@ final class CutSpeed implements Callable<Integer> {
         }
       }
       List<Point> points = new ArrayList<>();
-      for (int s = 0; s < SHAPES.size(); s++) {
+      for (int s = 0; s < shapes.size(); s++) {
         points.add(
             new Point(
-                SHAPES.get(s),
+                shapes.get(s),
                 dtype,
                 flops.get(s) / flops.get(0),
                 speedup(seconds, s),
@@ -173,10 +266,11 @@ final class CutSpeed implements Callable<Integer> {
     return IntStream.range(0, encoded.size()).map(encoded::length).toArray();
   }
 
-  private static Cut cut(ModelConfig config, Shape shape) {
-    int heads = (int) Math.max(1, Math.round(config.heads() * shape.heads()));
-    int columns = (int) Math.round(config.intermediateSize() * shape.columns());
-    int layers = (int) Math.max(1, Math.round(config.layers() * shape.layers()));
+  private static Cut cut(
+      ModelConfig config, double headShare, double columnShare, double layerShare) {
+    int heads = (int) Math.max(1, Math.round(config.heads() * headShare));
+    int columns = (int) Math.round(config.intermediateSize() * columnShare);
+    int layers = (int) Math.max(1, Math.round(config.layers() * layerShare));
     Map<Integer, List<Integer>> gone = new TreeMap<>();
     Map<Integer, List<Integer>> kept = new TreeMap<>();
     for (int l = 0; l < config.layers(); l++) {

@@ -28,4 +28,17 @@ final class Work {
     }
     return flops;
   }
+
+  /** Those of the linears alone. */
+  static double linearFlops(ModelConfig config, int[] lengths) {
+    double perToken = 0;
+    for (int l = 0; l < config.layers(); l++) {
+      perToken += config.shape(l).flopsPerToken(config.hiddenSize());
+    }
+    double flops = 0;
+    for (int n : lengths) {
+      flops += n * perToken;
+    }
+    return flops;
+  }
 }

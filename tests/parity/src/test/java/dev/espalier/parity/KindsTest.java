@@ -146,15 +146,18 @@ class KindsTest {
               LowRankModel.of(source, RANKS),
               BlockModel.of(source, 0.4, 16))) {
         for (DType dtype : List.of(DType.F32, DType.I8)) {
-          float[] together = hidden(backend, changed, dtype, texts.toArray(int[][]::new));
-          int at = 0;
-          for (int[] text : texts) {
-            float[] alone = hidden(backend, changed, dtype, text);
-            assertArrayEquals(
-                alone,
-                Arrays.copyOfRange(together, at, at + alone.length),
-                subject + ", " + dtype + ", " + text.length + " tokens");
-            at += alone.length;
+          try (Encoder encoder = EncoderPacker.pack(changed, backend, dtype)) {
+            float[] together =
+                StructuredTest.hidden(encoder, PackedBatch.of(texts.toArray(int[][]::new)));
+            int at = 0;
+            for (int[] text : texts) {
+              float[] alone = StructuredTest.hidden(encoder, PackedBatch.of(text));
+              assertArrayEquals(
+                  alone,
+                  Arrays.copyOfRange(together, at, at + alone.length),
+                  subject + ", " + dtype + ", " + text.length + " tokens");
+              at += alone.length;
+            }
           }
         }
       }
