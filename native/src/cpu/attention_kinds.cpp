@@ -191,7 +191,8 @@ void attention_kinds(Call& call, const float* qkv, int64_t qkv_pitch, int64_t se
         for (int64_t column = 0; column < h.head.v_width; column += kPanel) {
           const ContextSink sink{y + row * context_pitch + column, context_pitch, rows,
                                  h.head.v_width - column,          work.inverse,  factor};
-          tile(padded, work.scores, work.values + column * length, length, sink);
+          const float* panel = work.values + column * length;
+          tile(padded, work.scores, panel, length, sink, Fetch::own_panel(panel));
         }
       }
     }
