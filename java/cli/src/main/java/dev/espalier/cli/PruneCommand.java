@@ -159,10 +159,23 @@ final class PruneCommand implements Callable<Integer> {
       }
       Cut cut = trial.cut(removed);
       double after = trial.score(removed);
+      String tuning = "";
       if (search.tunes()) {
         progress.now("tuning");
-        cut = new MaskTuning(gradients).of(trial, removed);
-        after = trial.score(cut);
+        Cut tuned = new MaskTuning(gradients).of(trial, removed);
+        double score = trial.score(tuned);
+        // Least squares bring each layer's output nearer to the whole model's; the answers need not
+        // follow.
+        boolean helps = score > after;
+        tuning =
+            String.format(
+                Locale.ROOT,
+                helps ? " (%.2f before tuning)" : " (%.2f tuned, which is no better: left out)",
+                helps ? after : score);
+        if (helps) {
+          cut = tuned;
+          after = score;
+        }
       }
       double[] worth = importance.of(trial, new BitSet());
       String page =
@@ -181,9 +194,7 @@ final class PruneCommand implements Callable<Integer> {
               data.objective().name(),
               trial.score(new BitSet()),
               after,
-              search.tunes()
-                  ? String.format(Locale.ROOT, " (%.2f untuned)", trial.score(removed))
-                  : "",
+              tuning,
               search.report(out)));
     }
     return ExitCode.OK;

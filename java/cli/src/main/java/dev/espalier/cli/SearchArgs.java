@@ -108,8 +108,8 @@ final class SearchArgs {
       names = "--tune",
       negatable = true,
       description =
-          "Tune what is left by least squares, layer by layer, and fold that into the weights"
-              + " (default: with fisher only).")
+          "Tune what is left by least squares, layer by layer, and fold that into the weights,"
+              + " where it scores better on the data (default: with fisher only).")
   private Boolean tune;
 
   @Option(
