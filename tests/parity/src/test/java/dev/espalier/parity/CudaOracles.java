@@ -14,7 +14,8 @@ import java.util.function.Supplier;
  * a failure.
  */
 final class CudaOracles {
-  private static final String HOW = "see tests/gpu/README.md, Oracles";
+  private static final String HOW =
+      "-Pcuda-oracles fetches the bindings, tests/gpu/README.md says the rest";
 
   private CudaOracles() {}
 
@@ -22,7 +23,7 @@ final class CudaOracles {
   static CudaDevice device() {
     BackendUnavailableException cause = CudaBackend.unavailabilityCause();
     if (cause != null) {
-      throw missing("cuda: " + cause.getMessage());
+      throw missing(cause.getMessage());
     }
     return CudaBackend.inventory().devices().stream()
         .filter(CudaDevice::isSupported)
@@ -45,7 +46,7 @@ final class CudaOracles {
         GemmOracle instead = attempt(() -> other.open(device)).opened();
         if (instead != null) {
           instead.close();
-          Shared.skip(reason);
+          Shared.skip("cuda: " + reason);
         }
       }
     }
@@ -99,7 +100,7 @@ final class CudaOracles {
     if (isRequired()) {
       fail("cuda: required, but " + reason);
     }
-    Shared.skip(reason);
+    Shared.skip("cuda: " + reason);
     throw new IllegalStateException(reason);
   }
 }

@@ -130,7 +130,11 @@ final class DeviceDriver implements AutoCloseable {
     Set<String> symbols = images.symbols(name);
     for (byte[] image : images.fatBinaries()) {
       CUmodule module = new CUmodule();
-      check("cuModuleLoadData", JCudaDriver.cuModuleLoadData(module, image));
+      int loaded = JCudaDriver.cuModuleLoadData(module, image);
+      if (loaded == CUresult.CUDA_ERROR_NO_BINARY_FOR_GPU) {
+        continue; // a file of kernels for one generation of cards
+      }
+      check("cuModuleLoadData", loaded);
       for (String symbol : symbols) {
         CUfunction function = new CUfunction();
         int status = JCudaDriver.cuModuleGetFunction(function, module, symbol);
