@@ -79,6 +79,27 @@ class CublasOracleTest {
     }
   }
 
+  @Test
+  void whatIsMissingIsNamedInOneLine() {
+    Throwable file =
+        new UnsatisfiedLinkError(
+            "Error while loading\n  at x\nE: /tmp/a.so: libcublas.so.12: cannot open shared object"
+                + " file: No such file or directory\n  at y");
+    String named =
+        "/tmp/a.so: libcublas.so.12: cannot open shared object file: No such file or directory";
+    assertEquals(named, CudaOracles.reason(file));
+    assertEquals(named, CudaOracles.reason(new NoClassDefFoundError("C").initCause(file)));
+    Throwable path = new UnsatisfiedLinkError("no jnicudart in java.library.path: /lib:/usr/lib");
+    assertEquals("no jnicudart (UnsatisfiedLinkError)", CudaOracles.reason(path));
+    assertEquals(
+        CudaOracles.reason(path),
+        CudaOracles.attempt(
+                () -> {
+                  throw (UnsatisfiedLinkError) path;
+                })
+            .reason());
+  }
+
   /** The last accumulator is one too large, the last product wrong by as much as it can be. */
   private static final class WrongGemm extends PlainGemm {
     @Override

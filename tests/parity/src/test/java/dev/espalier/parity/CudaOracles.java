@@ -73,9 +73,12 @@ final class CudaOracles {
     }
   }
 
-  /** One line of messages that hold whole stack traces: the library that is not there. */
+  /**
+   * One line of messages that hold whole stack traces: the library that cannot be opened if one is
+   * named, else what the innermost cause says.
+   */
   static String reason(Throwable failure) {
-    String first = null;
+    String reason = "";
     for (Throwable t = failure; t != null; t = t.getCause()) {
       String message = String.valueOf(t.getMessage());
       for (String line : message.split("\n")) {
@@ -83,11 +86,10 @@ final class CudaOracles {
           return line.substring(line.indexOf(": ") + 2).strip();
         }
       }
-      if (first == null) {
-        first = message.lines().findFirst().orElse("") + " (" + t.getClass().getSimpleName() + ")";
-      }
+      String first = message.split("\n", 2)[0].replaceFirst(" in java\\.library\\.path.*", "");
+      reason = first + " (" + t.getClass().getSimpleName() + ")";
     }
-    return first;
+    return reason;
   }
 
   private static boolean isRequired() {
