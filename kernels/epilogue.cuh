@@ -2,9 +2,9 @@
 //
 // An epilogue E has
 //   E::Element                    what is stored
-//   columns<count>(column)        what belongs to `count` columns side by side (bias, scales), loaded once for many
-//   rows row(row)                      what belongs to a row value(columns, c, row, sum)   the element of column c of
-//   those
+//   columns<count>(column)        what belongs to `count` columns side by side (bias, scales), loaded once for many rows
+//   row(row)                      what belongs to a row
+//   value(columns, c, row, sum)   the element of column c of those
 // and an Output. What belongs to columns is as long as kColumnPad (ops.h) says. The activations that are not instances
 // here are passes of their own (with_activation): elements are rounded before the activation, so both ways give the
 // same bits.

@@ -1,8 +1,8 @@
 // Products on the tensor cores of compute capability 9.0: acc = x w^T, in 16-bit or 8-bit elements.
 //
 // x [rows,k], w [n,k] with pitches of a multiple of 16 bytes   any rows, n, k >= 1; TMA fills in zeros beyond them
-// grid: one block a multiprocessor, which takes tile after tile, columns first   block: one warpgroup that copies, and
-// kConsumers that multiply, 64 rows each   smem: a ring of kStages stages
+// grid: one block a multiprocessor, which takes tile after tile, columns first
+// block: one warpgroup that copies, and kConsumers that multiply, 64 rows each   smem: a ring of kStages stages
 //
 // A stage is 128 bytes of k for all rows of both tiles. The copying thread waits for the stage to be empty and has TMA
 // bring both tiles; the multiplying warpgroups wait for it to be full, and give it back when the products that read it

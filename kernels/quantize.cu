@@ -1,8 +1,9 @@
 // scales[t] = absmax(x[t,:]) / 127   codes[t,:] = roundHalfEven(x[t,:] / scales[t]), clamped to +-127
 // x [rows,columns] elements with a pitch   codes [rows,columns] s8 with a pitch   scales [rows] f32
-// sums [rows] of each row's codes, or null   both divisions IEEE f32; a scale of 0 gives codes 0   any rows, columns >=
-// 0 grid rows / 4   block 4 warps   one warp per row, read twice: the second time from the cache a row with a value
-// that is not finite is noted as a fault        CPU twin: native/src/cpu/quantize.cpp
+// sums [rows] of each row's codes, or null   both divisions IEEE f32; a scale of 0 gives codes 0
+// any rows, columns >= 0
+// grid rows / 4   block 4 warps   one warp per row, read twice: the second time from the cache
+// a row with a value that is not finite is noted as a fault        CPU twin: native/src/cpu/quantize.cpp
 #include "launch.cuh"
 #include "quantize.cuh"
 

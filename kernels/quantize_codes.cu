@@ -1,8 +1,8 @@
 // scales[t] = largest[t] / 127   codes[t,:] = roundHalfEven(x[t,:] / scales[t]), clamped to +-127
-// x [rows,columns] elements with a pitch   largest [rows] the bits of each row's largest |x|, from the product that
-// made x codes [rows,columns] s8 with a pitch of a multiple of 16   scales [rows] f32   any rows, columns >= 1 grid
-// packs / 256   block 256   one thread per 16 bytes of x: no row is read twice a row with a value that is not finite is
-// noted as a fault        CPU twin: native/src/cpu/quantize.cpp
+// x [rows,columns] elements with a pitch   codes [rows,columns] s8 with a pitch of a multiple of 16   scales [rows] f32
+// largest [rows] the bits of each row's largest |x|, from the product that made x   any rows, columns >= 1
+// grid packs / 256   block 256   one thread per 16 bytes of x: no row is read twice
+// a row with a value that is not finite is noted as a fault        CPU twin: native/src/cpu/quantize.cpp
 #include "launch.cuh"
 #include "quantize.cuh"
 

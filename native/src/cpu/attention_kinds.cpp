@@ -1,10 +1,11 @@
 // context[i,:] = factor * sum_j p[i,j] v[j,:] of heads whose p is not the softmax of all their scores (ESP_HEAD_* in
 // espalier.h): one row of v, the mean of some, a constant matrix, or the softmax of the highest scores
-// qkv [T, queries | keys | values] f32 row-major with a pitch   offsets [sequences+1]   context [T, sum of value
-// widths] head_mask [sequences, heads] or none: the factors; a head whose factor is 0 is not computed, its context is 0
+// qkv [T, queries | keys | values] f32 row-major with a pitch   offsets [sequences+1]   context [T, sum of value widths]
+// head_mask [sequences, heads] or none: the factors; a head whose factor is 0 is not computed, its context is 0
 // tasks are (sequence, head), or sequences where there are many. Constant and top-k heads go on like full ones
 // (attention.cpp) once they have their weights in a packed row tile; the others have neither queries nor keys.
 // sums of v run over j upwards; a row's weights are summed over j = lane, lane + kChunk, .., then over lanes by halves
+// twin: none, the CUDA backend refuses these kinds
 #include "cpu/attention.h"
 #include "cpu/ops.h"
 #include "parallel.h"

@@ -1,10 +1,11 @@
 // y = linear(activation(linear(x, in)), out)
-// x [rows,K] f32, y [rows,N] f32 row-major with pitches   in [I,K], out [N,I] packed, of one type   any rows >= 0, K,
-// I, N >= 1 Many rows: a task is a block of rows. Its x is packed once; then, kStretch columns of the intermediate at a
+// x [rows,K] f32, y [rows,N] f32 row-major with pitches   in [I,K], out [N,I] packed, of one type
+// any rows >= 0, K, I, N >= 1
+// Many rows: a task is a block of rows. Its x is packed once; then, kStretch columns of the intermediate at a
 // time, they are computed and activated in a packed tile each, and multiplied into y, whose sums wait there: the
 // intermediate stays in the second-level cache. Few rows: the intermediate is small and shared, and tasks are panels,
 // first of `in`, then of `out`, so that each weight is read once.
-// each output is the same chain as in linear.cpp: same bits        twin: kernels/feed_forward.cu
+// each output is the same chain as in linear.cpp: same bits        twins: two of kernels/gemm_*.cu
 #include "cpu/linear.h"
 #include "cpu/ops.h"
 #include "parallel.h"

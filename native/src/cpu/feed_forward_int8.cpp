@@ -4,7 +4,7 @@
 // in the second-level cache (tile by tile [panels][tile rows][kPanel]) and is activated while it is in the first;
 // then the intermediate's rows are quantized and multiplied. Few rows: the same steps one after the other, tasks being
 // rows or panels, so that each weight is read once.
-// same bits as linear_int8, activation, linear_int8        twin: kernels/feed_forward_int8.cu
+// same bits as linear_int8, activation, linear_int8        twin: two of kernels/gemm_int8.cu
 #include "cpu/linear.h"
 #include "cpu/linear_int8.h"
 #include "cpu/ops.h"

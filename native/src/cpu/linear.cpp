@@ -1,8 +1,9 @@
 // y[t,n] = sum_k x[t,k] * w[n,k] + b[n]
-// x [rows,K], y [rows,N] f32 row-major with pitches   w f32, f16 or bf16 packed in panels [panels][K][kPanel]   any
-// rows, N, K >= 0 blocks of rows x groups of panels, claimed in order; a block's rows are packed once for each stretch
-// of K that stays in the second-level cache, its sums wait in y between two stretches one chain of fused multiply-adds
-// over k from 0, then + b        twin: kernels/linear.cu
+// x [rows,K], y [rows,N] f32 row-major with pitches   w f32, f16 or bf16 packed in panels [panels][K][kPanel]
+// any rows, N, K >= 0
+// blocks of rows x groups of panels, claimed in order; a block's rows are packed once for each stretch of K that stays
+// in the second-level cache, its sums wait in y between two stretches
+// one chain of fused multiply-adds over k from 0, then + b        twins: kernels/gemm_f32.cu, kernels/gemm_half.cu
 #include "cpu/linear.h"
 
 #include "cpu/ahead.h"

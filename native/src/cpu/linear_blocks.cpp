@@ -2,7 +2,8 @@
 // x [rows,K], y [rows,N] f32 row-major with pitches   w f32, f16 or bf16 packed chunk by chunk (Chunks in kernels.h)
 // any rows, N, K >= 0   tasks are blocks of rows x groups of panels; a block's rows are packed once, over all of K
 // one chain of fused multiply-adds over the chunks' k from 0 up, then + b: the zeros that are left out would not have
-// changed it, so bits are those of linear.cpp for the dense weight        twin: kernels/linear.cu, on the dense weight
+// changed it, so bits are those of linear.cpp for the dense weight
+// twins: kernels/gemm_f32.cu, kernels/gemm_half.cu, on the dense weight
 #include "cpu/linear.h"
 #include "cpu/ops.h"
 #include "parallel.h"

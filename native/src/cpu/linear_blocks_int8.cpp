@@ -1,8 +1,9 @@
-// y[t,n] = fma(float(acc[t,n]) * scale_x[t], scale_w[n], b[n]),  acc[t,n] = sum_k q_x[t,k] * q_w[n,k] over the chunks
-// of k that n's panel has x [rows,K], y [rows,N] f32 row-major with pitches   w int8 packed chunk by chunk (Chunks in
-// kernels.h), no zero points any rows >= 0, N, K >= 1   rows are quantized first, as for the dense weight; then tasks
-// are blocks of rows x groups of panels   acc is exact, so bits are those of linear_int8.cpp      twin:
-// kernels/linear_int8.cu, on the dense weight
+// y[t,n] = fma(float(acc[t,n]) * scale_x[t], scale_w[n], b[n])
+// acc[t,n] = sum_k q_x[t,k] * q_w[n,k] over the chunks of k that n's panel has
+// x [rows,K], y [rows,N] f32 row-major with pitches   w int8 packed chunk by chunk (Chunks in kernels.h), no zero points
+// any rows >= 0, N, K >= 1
+// rows are quantized first, as for the dense weight; then tasks are blocks of rows x groups of panels
+// acc is exact, so bits are those of linear_int8.cpp        twin: kernels/gemm_int8.cu, on the dense weight
 #include "cpu/linear.h"
 #include "cpu/linear_int8.h"
 #include "cpu/ops.h"

@@ -2,7 +2,8 @@
 // x [rows,K], y [rows,N] f32 row-major with pitches   w int8 in panels   any rows >= 0, N, K >= 1
 // q_x and scale_x are those of the row, rotated by blocks (rotate.h, quantize.h). Many rows: a task is a block of rows,
 // quantized by the thread that multiplies it. Few rows: they are quantized first, then tasks are row blocks x groups of
-// panels acc is exact; the dequantization is one product and one fused multiply-add       twin: kernels/linear_int8.cu
+// panels
+// acc is exact; the dequantization is one product and one fused multiply-add       twin: kernels/gemm_int8.cu
 #include "cpu/linear_int8.h"
 
 #include "cpu/linear.h"
