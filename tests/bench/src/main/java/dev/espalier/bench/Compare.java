@@ -77,6 +77,11 @@ public final class Compare implements Callable<Integer> {
   int latencyCalls;
 
   @Option(
+      names = "--no-memory",
+      description = "do not measure peak memory (the table then shows 0)")
+  boolean noMemory;
+
+  @Option(
       names = "--seed",
       defaultValue = "1",
       description = "of the order within rounds (default: 1)")

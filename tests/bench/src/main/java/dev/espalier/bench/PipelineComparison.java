@@ -174,6 +174,9 @@ final class PipelineComparison {
   }
 
   private double memory(String peer, EspalierPeer ours, boolean spinning) {
+    if (options.noMemory) {
+      return 0;
+    }
     Report.progress("peak memory of a process that runs " + peer + " only");
     return MemoryProbe.measure(
         peer,
