@@ -1,21 +1,46 @@
 #!/usr/bin/env bash
 # Builds (and tests) the native part; ./mvnw calls it, and it can be called by hand.
 #   cmake/build.sh [-s address,undefined] [-t] [CMAKE TARGET...]
+#   cmake/build.sh -c
 #     -t  run ctest afterwards
+#     -c  build nothing: fail if sources are newer than the libraries, which Java tests would then run unawares
 #     -s  build with these sanitizers, in build/sanitize instead of build/native
 #   further CMake options: ESPALIER_CMAKE_OPTIONS="-DNAME=VALUE ..."
 # What it did is in build/*/build.log; it is printed only when something fails.
 set -u
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P) || exit 1
-folder=$root/build/native sanitize='' test=false
-while getopts 's:t' option; do
+folder=$root/build/native sanitize='' test=false check=false
+while getopts 'cs:t' option; do
   case $option in
+  c) check=true ;;
   s) sanitize=$OPTARG folder=$root/build/sanitize ;;
   t) test=true ;;
   *) exit 2 ;;
   esac
 done
 shift $((OPTIND - 1))
+
+stamp=$folder/packed # as old as the beginning of the last build that gave Java its libraries
+if $check; then
+  library=$(find "${ESPALIER_NATIVES_DIR:?}" -name 'libespalier.so' -print -quit 2>/dev/null)
+  if [ -z "$library" ]; then
+    echo "espalier: SKIPPED: there is no native library in $ESPALIER_NATIVES_DIR, so every test of the cpu backend is" \
+      "skipped and all others run on the java backend; build without -Dnative.skip to test it" >&2
+    exit 0
+  fi
+  if ! [ -f "$stamp" ]; then
+    echo "espalier: $library was not built from this checkout: build once without -Dnative.skip" >&2
+    exit 1
+  fi
+  newer=$(cd "$root" && find CMakeLists.txt cmake native kernels \
+    java/runtime/src/main/java/dev/espalier/bindings/{Espalier,NativeMemory}.java \
+    -type f -newer "$stamp" -print -quit)
+  if [ -n "$newer" ]; then
+    echo "espalier: $newer is newer than $library, which tests would run: build once without -Dnative.skip" >&2
+    exit 1
+  fi
+  exit 0
+fi
 
 missing() {
   echo "espalier: $1 is missing: install it ($2), or leave out the native code with -Dnative.skip" >&2
@@ -68,9 +93,11 @@ if $test && grep -qxF 'ESPALIER_CUDA:STRING=AUTO' "$cache" && [ -z "$sanitize" ]
   run cmake -DESPALIER_CUDA=BUILD "$folder"
   grep -h '^-- CUDA: only' "$log"
 fi
+touch "$folder/packed.new"
 targets=()
 [ $# = 0 ] || targets=(--target "$@")
 run cmake --build "$folder" --parallel "$(nproc 2>/dev/null || echo 2)" ${targets[@]+"${targets[@]}"}
+if [ -n "${ESPALIER_JNI_SOURCE:-}" ]; then mv "$folder/packed.new" "$stamp"; fi
 
 if $test; then
   echo "native tests${sanitize:+ with -fsanitize=$sanitize}:"

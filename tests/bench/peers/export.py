@@ -20,7 +20,8 @@ class Graph:
     """Nodes and constants as they are added; the operators are those that torch.onnx writes."""
 
     def __init__(self, weights):
-        self.weights = weights
+        # with a head transformers puts the encoder's tensors under "bert."
+        self.weights = {name.removeprefix("bert."): value for name, value in weights.items()}
         self.nodes, self.constants = [], {}
 
     def constant(self, name, value):

@@ -6,6 +6,7 @@ import dev.espalier.backend.Backends;
 import dev.espalier.backend.CpuBackend;
 import dev.espalier.backend.CudaBackend;
 import dev.espalier.backend.InstructionSet;
+import dev.espalier.bindings.NativeLibrary;
 import dev.espalier.task.ModelOptions;
 import dev.espalier.tensor.DType;
 import java.util.Arrays;
@@ -64,7 +65,7 @@ final class BackendArgs {
         && !cause.isOrdinary()) {
       console.complain("using the CPU, not the GPU: " + cause.getMessage());
     }
-    if (backend.equals("auto") && !CpuBackend.isAvailable()) {
+    if (backend.equals("auto") && !CpuBackend.isAvailable() && !NativeLibrary.isMismatched()) {
       console.complain(
           "using the slow java reference backend: "
               + CpuBackend.unavailabilityCause().getMessage());

@@ -3,6 +3,7 @@ package dev.espalier.cli;
 import dev.espalier.task.Model;
 import dev.espalier.task.ModelOptions;
 import dev.espalier.task.TextEmbedder;
+import dev.espalier.task.Vectors;
 import dev.espalier.text.EncodedBatch;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;

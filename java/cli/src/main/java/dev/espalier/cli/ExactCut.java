@@ -50,6 +50,10 @@ final class ExactCut {
     return heads != null || !layersDrop.isEmpty() || ffnKeep != null || ffn != null;
   }
 
+  boolean dropsLayers() {
+    return !layersDrop.isEmpty();
+  }
+
   /** What stays of a model. */
   Cut of(ModelSource source) {
     Cut cut = Cut.nothing(source.config());

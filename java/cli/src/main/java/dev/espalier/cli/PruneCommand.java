@@ -47,11 +47,14 @@ import picocli.CommandLine.Spec;
       "Examples:",
       "  espalier prune all-minilm-l6-v2 --out ./cut --heads '{\"0\":[1,2],\"3\":[0]}'",
       "  espalier prune ./my-model --out ./cut --layers-drop 4,5 --ffn-keep 768",
+      "  espalier prune ./my-model --out ./window --head-kinds"
+          + " '{\"0\":{\"3\":\"window:2\",\"7\":\"previous\"}}'",
+      "  espalier prune ./my-model --out ./factors --low-rank '{\"intermediate.dense\":128}'",
       "  espalier prune all-minilm-l6-v2 --out ./small --task stsb --data stsb-en-dev.csv --budget"
           + " flops=0.6"
     })
 final class PruneCommand implements Callable<Integer> {
-  static final String SUMMARY = "Removes heads, layers and feed-forward columns.";
+  static final String SUMMARY = "Removes heads, layers and columns, or makes them cheaper.";
 
   private final Console console;
 
@@ -72,6 +75,7 @@ final class PruneCommand implements Callable<Integer> {
   private Path out;
 
   @Mixin private ExactCut exact;
+  @Mixin private KindArgs kinds;
   @Mixin private SearchArgs search;
   @Mixin private BackendArgs backend;
 
@@ -81,14 +85,22 @@ final class PruneCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    if (exact.isGiven() == search.isGiven()) {
+    boolean byHand = exact.isGiven() || kinds.isGiven();
+    if (byHand == search.isGiven()) {
+      String hand =
+          "(--heads, --layers-drop, --ffn-keep, --ffn, --head-kinds, --low-rank, --block-density)";
       throw new ParameterException(
           spec.commandLine(),
-          exact.isGiven()
-              ? "a cut is either named (--heads, --layers-drop, --ffn-keep, --ffn) or searched for"
-                  + " (--data, --budget)"
-              : "say what to remove (--heads, --layers-drop, --ffn-keep, --ffn) or what to reach"
-                  + " (--data, --budget)");
+          byHand
+              ? "a cut is either named " + hand + " or searched for (--data, --budget)"
+              : "say what to remove " + hand + " or what to reach (--data, --budget)");
+    }
+    kinds.check();
+    if (exact.dropsLayers() && kinds.changesHeads()) {
+      throw new ParameterException(
+          spec.commandLine(),
+          "--layers-drop numbers the layers anew, which --head-kinds could mean or not: drop them"
+              + " first, and change the heads of what was written");
     }
     if (search.isGiven()) {
       search.check();
@@ -98,25 +110,26 @@ final class PruneCommand implements Callable<Integer> {
     }
     try (Progress progress = Progress.start(console, "reading " + model);
         ModelSource source = Models.open(model)) {
-      if (exact.isGiven()) {
-        write(source, exact.of(source), 128);
+      if (byHand) {
+        ModelSource left = exact.isGiven() ? CutModel.of(source, exact.of(source)) : source;
+        write(source, kinds.over(left, backend, console), 128);
         return ExitCode.OK;
       }
       return searched(source, progress);
     }
   }
 
-  private void write(ModelSource source, Cut cut, double length) {
-    ModelSource left = CutModel.of(source, cut);
+  private void write(ModelSource source, ModelSource left, double length) {
     ModelWriter.write(left, out);
     double share = Flops.of(left.config(), length) / Flops.of(source.config(), length);
     console.complain(
         String.format(
             Locale.ROOT,
-            "%s: %.1f %% of the arithmetic left (texts of %.0f tokens), %s",
+            "%s: %.1f %% of the arithmetic left (texts of %.0f tokens%s), %s",
             out,
             100 * share,
             length,
+            kinds.zeroesBlocks() ? ", zeros counted as well" : "",
             left.config().shapes().isEmpty()
                 ? "readable by transformers up to 4.57"
                 : "readable by Espalier only"));
@@ -148,7 +161,7 @@ final class PruneCommand implements Callable<Integer> {
     journal.onMeasure(n -> progress.at(0, 0, n, "measurements"));
     progress.now("searching");
     Gradients gradients = search.gradients(data);
-    Importance importance = search.importance(gradients);
+    Importance importance = search.importance(data, gradients);
     try (Trial trial = search.trial(source, options, data, gradients, journal, length)) {
       BitSet removed;
       try {
@@ -181,7 +194,7 @@ final class PruneCommand implements Callable<Integer> {
       String page =
           new PruneReport(trial, model, data.objective().name(), worth, removed, after)
               .html(trial.curve(worth, removed), repeat());
-      write(source, cut, length);
+      write(source, CutModel.of(source, cut), length);
       try (OutputFile file = OutputFile.create(search.report(out))) {
         byte[] bytes = page.getBytes(StandardCharsets.UTF_8);
         file.write(bytes, 0, bytes.length);

@@ -190,13 +190,13 @@ final class SearchArgs {
         task == null ? PruningData.taskOf(whole) : task, data, sample, sampleSeed, whole);
   }
 
-  Importance importance(Gradients gradients) {
+  Importance importance(PruningData measured, Gradients gradients) {
     return switch (method) {
       case "fisher" -> new Fisher(gradients);
       case "gradient" -> new Sensitivity(gradients);
       case "l1" -> new WeightNorms();
       case "random" -> new Shuffle(seed);
-      default -> new Ablation();
+      default -> Ablation.on(measured, gradients);
     };
   }
 

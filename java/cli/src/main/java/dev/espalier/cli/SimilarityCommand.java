@@ -1,5 +1,6 @@
 package dev.espalier.cli;
 
+import dev.espalier.task.Vectors;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;

@@ -135,7 +135,17 @@ class ReportCommandsTest {
           cache.get("path").textValue().startsWith("/") && cache.has("writable"), cache.toString());
     }
     String text = Cli.run("doctor").out();
-    for (String name : List.of("java ", "processor ", "instruction sets ", "gpu ", "cache ")) {
+    for (String name :
+        List.of(
+            "java ",
+            "processor ",
+            "memory ",
+            "native library ",
+            "instruction sets ",
+            "picked ",
+            "gpu ",
+            "cuda backend ",
+            "cache ")) {
       assertTrue(text.contains("\n" + name), name + "in " + text);
     }
   }

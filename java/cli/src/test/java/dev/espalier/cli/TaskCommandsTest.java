@@ -319,6 +319,41 @@ class TaskCommandsTest {
   }
 
   @Test
+  void evaluatesModelsSideBySide() throws IOException {
+    Files.writeString(directory.resolve("e.tsv"), "sentence\tlabel\na b c\t1\nd e\t0\nb\t1\n");
+    run("", "prune", "DIR/classes", "--out", "DIR/classes-cut", "--heads", "{\"0\":[1]}").expect(0);
+    String[] line = "evaluate DIR/classes DIR/classes-cut --task sst2 --data DIR/e.tsv".split(" ");
+    List<String> json = new ArrayList<>(List.of(line));
+    json.add("--json");
+    JsonNode sides = JSON.readTree(run("", json.toArray(String[]::new)).expect(0).out());
+    assertEquals(2, sides.size());
+    for (JsonNode side : sides) {
+      assertEquals(
+          List.of(
+              "model",
+              "task",
+              "metric",
+              "value",
+              "n",
+              "seconds",
+              "items_per_second",
+              "speed",
+              "bytes"),
+          keys(side));
+      assertEquals(3, side.get("n").intValue());
+      double rights = side.get("value").doubleValue() * 3;
+      assertEquals(Math.rint(rights), rights, 1e-9);
+      assertTrue(side.get("items_per_second").doubleValue() > 0, side.toString());
+    }
+    // Beside the first one; what was cut takes no room.
+    assertEquals(1, sides.get(0).get("speed").doubleValue());
+    assertTrue(sides.get(1).get("speed").doubleValue() > 0);
+    assertTrue(sides.get(1).get("bytes").longValue() < sides.get(0).get("bytes").longValue());
+    String table = run("", line).expect(0).out();
+    assertTrue(table.contains("classes-cut") && table.contains("accuracy"), table);
+  }
+
+  @Test
   void aHeadThatIsMissingIsSaidAndNeverMadeUp() throws IOException {
     Path model = TinyModel.create(directory.resolve("headless"));
     String config = Files.readString(model.resolve("config.json"));

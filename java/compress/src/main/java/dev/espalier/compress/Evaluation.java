@@ -1,8 +1,8 @@
 package dev.espalier.compress;
 
-import dev.espalier.EspalierException;
 import dev.espalier.InvalidInputException;
 import dev.espalier.task.TextEmbedder;
+import dev.espalier.task.Vectors;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -43,7 +43,7 @@ public final class Evaluation {
     double[] cosines = new double[n];
     double[] scores = new double[n];
     for (int i = 0; i < n; i++) {
-      cosines[i] = cosine(vectors[i], vectors[n + i]);
+      cosines[i] = Vectors.cosine(vectors[i], vectors[n + i]);
       scores[i] = pairs.get(i).score();
     }
     return new Result(model, "stsb", "spearman", Spearman.of(cosines, scores), n, seconds);
@@ -75,7 +75,7 @@ public final class Evaluation {
     double sum = 0;
     double least = Double.POSITIVE_INFINITY;
     for (int i = 0; i < a.length; i++) {
-      double cosine = cosine(a[i], b[i]);
+      double cosine = Vectors.cosine(a[i], b[i]);
       sum += cosine;
       least = Math.min(least, cosine);
     }
@@ -101,25 +101,5 @@ public final class Evaluation {
       System.arraycopy(embedder.embed(chunk), 0, vectors, first, chunk.size());
     }
     return vectors;
-  }
-
-  private static double cosine(float[] x, float[] y) {
-    double xy = 0;
-    double xx = 0;
-    double yy = 0;
-    for (int i = 0; i < x.length; i++) {
-      xy += (double) x[i] * y[i];
-      xx += (double) x[i] * x[i];
-      yy += (double) y[i] * y[i];
-    }
-    double cosine = xy / Math.sqrt(xx * yy);
-    if (!Double.isFinite(cosine)) {
-      throw new EspalierException(
-          "the vectors have no angle: their lengths are "
-              + Math.sqrt(xx)
-              + " and "
-              + Math.sqrt(yy));
-    }
-    return cosine;
   }
 }

@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.function.Predicate;
 
 /** Names the parts of an encoder that quantization may leave in fp32. */
 public final class Int8Parts {
@@ -17,6 +18,12 @@ public final class Int8Parts {
 
   /** A layer's linear layers, and the tensors of each behind the layer's prefix. */
   private static final Map<String, List<String>> PARTS = parts();
+
+  private static final String UP = EncoderTensors.up("") + ".weight";
+
+  /** Of a linear's matrix, or of its factors. */
+  private static final List<String> ENDINGS =
+      List.of(".weight", EncoderTensors.down("") + ".weight", UP);
 
   private Int8Parts() {}
 
@@ -29,7 +36,11 @@ public final class Int8Parts {
     return parts;
   }
 
-  /** The matrices that int8 covers: the word table and every linear layer of the encoder. */
+  /**
+   * The matrices that int8 covers: the word table and every linear layer of the encoder. Of a
+   * linear in two factors that is both, but for query, key and value: their second factors are
+   * blocks on the diagonal of one matrix, which stays in fp32.
+   */
   public static Set<String> matrices(ModelConfig config) {
     Set<String> names = new TreeSet<>();
     names.add(EncoderTensors.WORD_EMBEDDINGS);
@@ -39,18 +50,27 @@ public final class Int8Parts {
       }
     }
     // A layer without heads or without a feed-forward part lacks some.
-    names.retainAll(EncoderTensors.required(config).keySet());
+    Set<String> present = EncoderTensors.required(config).keySet();
+    names.retainAll(present);
+    names.removeIf(n -> n.endsWith(UP) && ofOneInput(n, present::contains).size() > 1);
     return names;
   }
 
-  /** The matrices that are packed as one with this one, itself included: they have one input. */
-  static List<String> ofOneInput(String matrix) {
+  /**
+   * The matrices that are packed as one with this one, itself included: they have one input, or are
+   * second factors of such.
+   *
+   * @param present whether a model has a matrix
+   */
+  static List<String> ofOneInput(String matrix, Predicate<String> present) {
     for (List<String> part : PARTS.values()) {
       for (String one : part) {
-        String end = "." + one + ".weight";
-        if (part.size() > 1 && matrix.endsWith(end)) {
-          String layer = matrix.substring(0, matrix.length() - end.length());
-          return part.stream().map(p -> layer + "." + p + ".weight").toList();
+        for (String ending : ENDINGS) {
+          String end = "." + one + ending;
+          if (matrix.endsWith(end)) {
+            String layer = matrix.substring(0, matrix.length() - end.length());
+            return part.stream().map(p -> layer + "." + p + ending).filter(present).toList();
+          }
         }
       }
     }
@@ -58,7 +78,9 @@ public final class Int8Parts {
   }
 
   private static void add(Set<String> names, int layer, List<String> part) {
-    part.forEach(p -> names.add(EncoderTensors.layer(layer) + "." + p + ".weight"));
+    for (String p : part) {
+      ENDINGS.forEach(e -> names.add(EncoderTensors.layer(layer) + "." + p + e));
+    }
   }
 
   /**

@@ -21,8 +21,8 @@ public final class Quantizer {
   private Quantizer() {}
 
   /**
-   * The same model in int8; nothing is computed before its weights are read. Closing it closes the
-   * source.
+   * The same model in int8; little is read and nothing is quantized before its weights are read.
+   * Closing it closes the source.
    *
    * @param keepFp32 matrices to leave as they are ({@link Int8Parts#named}); may be empty
    */
@@ -62,7 +62,8 @@ public final class Quantizer {
           String scale = EncoderTensors.scale(name);
           List<Integer> rows = info.shape().subList(0, 1);
           infos.put(scale, new TensorInfo(scale, DType.F32, rows, info.source()));
-          int inputBlock = new StoredMatrix(stored, Int8Parts.ofOneInput(name)).inputBlock();
+          int inputBlock =
+              new StoredMatrix(stored, Int8Parts.ofOneInput(name, stored::contains)).inputBlock();
           blocks.put(name, inputBlock);
           if (inputBlock > 1) {
             String block = EncoderTensors.inputBlock(name);

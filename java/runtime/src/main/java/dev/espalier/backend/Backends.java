@@ -6,6 +6,7 @@ import dev.espalier.DeviceLostException;
 import dev.espalier.DeviceOutOfMemoryException;
 import dev.espalier.EspalierException;
 import dev.espalier.InvalidInputException;
+import dev.espalier.bindings.NativeLibrary;
 import dev.espalier.tensor.DType;
 import java.util.List;
 import java.util.Optional;
@@ -45,8 +46,8 @@ public final class Backends {
    * @param threads that compute at any time on the cpu; 0 for one per processor
    * @param dtype that a model is to be packed in: a GPU keeps tensors in it too, in fp16 unless it
    *     is F32 or BF16; the others keep them in fp32
-   * @throws BackendUnavailableException if the backend was asked for by name and is not available;
-   *     says what is missing
+   * @throws BackendUnavailableException if the backend was asked for by name and is not available,
+   *     or the native library is one of another release; says what is missing
    * @throws InvalidInputException if the backend is unknown
    */
   public static Backend create(
@@ -69,6 +70,9 @@ public final class Backends {
         }
         if (CpuBackend.isAvailable()) {
           return new CpuBackend(isa.orElseGet(InstructionSet::best), count);
+        }
+        if (NativeLibrary.isMismatched()) {
+          NativeLibrary.load(); // throws
         }
         LOG.warn(
             "using the slow java reference backend: {}",

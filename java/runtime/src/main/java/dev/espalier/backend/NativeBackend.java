@@ -206,7 +206,7 @@ public abstract class NativeBackend implements Backend {
     for (int h = 0; h < heads.layout().heads().size(); h++) {
       HeadKind kind = heads.layout().heads().get(h).kind();
       long address = heads.handle().address();
-      if (!kind.equals(HeadKind.FULL)) {
+      if (kind.type() != HeadKind.Type.FULL) {
         check(Espalier.esp_heads_set_kind(address, h, kind.type().ordinal(), kind.parameter()));
       }
       if (kind.type() != HeadKind.Type.CONSTANT) {

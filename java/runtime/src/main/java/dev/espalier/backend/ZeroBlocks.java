@@ -17,35 +17,53 @@ public final class ZeroBlocks {
    */
   static final double DENSE = 0.85;
 
-  /** Elements that are read at a time. */
-  private static final int CHUNK = 1 << 18;
+  /** Elements that are read at a time: few enough that they are still in a cache when looked at. */
+  private static final int CHUNK = 1 << 15;
 
   private ZeroBlocks() {}
 
   /**
-   * The blocks of a matrix [rows, columns] that are to be kept; empty where it should stay dense. A
-   * dense matrix is told from its first rows.
+   * The blocks of a matrix [rows, columns] that are to be kept; empty where it should stay dense,
+   * which is told as soon as too many blocks hold something.
    */
   public static Optional<BlockMask> of(RowSource matrix, int rows, int columns) {
     if (rows == 0 || columns == 0) {
       return Optional.empty();
     }
     BlockMask mask = BlockMask.empty(rows, columns, SIZE);
+    int most = (int) (DENSE * mask.kept().length);
+    int kept = 0;
     int step = Math.min(rows, Math.max(1, CHUNK / columns / SIZE) * SIZE);
     float[] values = new float[step * columns];
     for (int first = 0; first < rows; first += step) {
       int count = Math.min(step, rows - first);
       matrix.read(first, count, values);
-      for (int i = 0; i < count * columns; i++) {
-        if (values[i] != 0) {
-          mask.keep(first + i / columns, i % columns);
+      for (int row = 0; row < count; row += SIZE) {
+        for (int column = 0; column < columns; column += SIZE) {
+          if (holdsAny(values, row, Math.min(row + SIZE, count), column, columns)) {
+            mask.keep(first + row, column);
+            kept++;
+          }
         }
       }
-      if (first == 0 && allKept(mask, count)) {
+      if (kept > most) {
         return Optional.empty();
       }
     }
-    return Optional.of(mask).filter(m -> m.density() <= DENSE);
+    return Optional.of(mask);
+  }
+
+  /** Whether a block holds anything but zeros: of a dense matrix, its first element tells. */
+  private static boolean holdsAny(float[] values, int row, int end, int column, int columns) {
+    int stop = Math.min(column + SIZE, columns);
+    for (int r = row; r < end; r++) {
+      for (int c = column; c < stop; c++) {
+        if (values[r * columns + c] != 0) {
+          return true;
+        }
+      }
+    }
+    return false;
   }
 
   /** As {@link #of(RowSource, int, int)}, of codes. */
@@ -59,14 +77,5 @@ public final class ZeroBlocks {
           }
         };
     return of(codes, rows, columns);
-  }
-
-  private static boolean allKept(BlockMask mask, int rows) {
-    for (int i = 0; i < (rows + SIZE - 1) / SIZE * mask.across(); i++) {
-      if (mask.kept()[i] == 0) {
-        return false;
-      }
-    }
-    return true;
   }
 }

@@ -78,6 +78,14 @@ public final class NativeLibrary {
   }
 
   /**
+   * Whether there are libraries, but of another release: a mistake in putting the program together,
+   * which nobody wants to be passed over. {@link #load} says what it is.
+   */
+  public static boolean isMismatched() {
+    return unavailabilityCause() instanceof MismatchException;
+  }
+
+  /**
    * This machine in the words of the resource folders, for instance linux-x86_64 or macosx-arm64.
    */
   public static String platform() {
@@ -125,17 +133,29 @@ public final class NativeLibrary {
             e);
       }
     }
-    int version = Espalier.esp_abi_version();
+    requireVersion(files.get(0), Espalier.esp_abi_version());
+  }
+
+  /** The libraries were loaded, and are those of another release. */
+  static final class MismatchException extends BackendUnavailableException {
+    private static final long serialVersionUID = 1;
+
+    MismatchException(String message) {
+      super(message);
+    }
+  }
+
+  static void requireVersion(Path library, int version) {
     if (version != Espalier.ABI_VERSION) {
-      throw new BackendUnavailableException(
-          files.get(0)
+      throw new MismatchException(
+          library
               + " has ABI version "
               + version
               + ", but these classes were written for version "
               + Espalier.ABI_VERSION
               + ": use the libraries of the same release (system property "
               + DIRECTORY_PROPERTY
-              + ")");
+              + "), or build without -Dnative.skip");
     }
   }
 

@@ -3,6 +3,7 @@ package dev.espalier.encoder;
 import dev.espalier.ModelFormatException;
 import dev.espalier.backend.CodeSource;
 import dev.espalier.backend.RowSource;
+import dev.espalier.backend.ZeroBlocks;
 import dev.espalier.format.Checkpoint;
 import dev.espalier.model.EncoderTensors;
 import dev.espalier.tensor.DType;
@@ -143,7 +144,9 @@ public final class StoredMatrix {
 
   /**
    * How many channels of its input int8 codes have rotated together: as the parts that are stored
-   * in int8 have it, else as quantization does it ({@link EncoderTensors#isInputRotated}).
+   * in int8 have it, else as quantization does it ({@link EncoderTensors#isInputRotated}). What is
+   * rotated together must not mix blocks of zeros with others, so where {@link ZeroBlocks} are left
+   * out it is their size at most.
    *
    * @throws ModelFormatException if two parts are stored differently
    */
@@ -171,7 +174,11 @@ public final class StoredMatrix {
     if (first != null) {
       return inputBlock(first);
     }
-    return EncoderTensors.isInputRotated(names.get(0)) ? Int8.BLOCK : 1;
+    if (!EncoderTensors.isInputRotated(names.get(0))) {
+      return 1;
+    }
+    boolean sparse = ZeroBlocks.of(values(), rows(), columns).isPresent();
+    return sparse ? Math.min(Int8.BLOCK, ZeroBlocks.SIZE) : Int8.BLOCK;
   }
 
   /** That of a part that is stored in int8. */

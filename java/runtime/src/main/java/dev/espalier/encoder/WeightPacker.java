@@ -113,14 +113,9 @@ final class WeightPacker {
     if (codes.zeroPoints() != null) {
       return backend.int8Linear(bias.length, k, codes, bias);
     }
-    if (!matrix.hasInt8() && ZeroBlocks.of(matrix.values(), bias.length, k).isPresent()) {
-      // What is rotated together must not mix blocks of zeros with others.
-      codes = matrix.codes(Math.min(codes.inputBlock(), ZeroBlocks.SIZE));
-    }
-    CodeSource packed = codes;
-    return ZeroBlocks.of(packed, bias.length, k)
-        .map(blocks -> backend.blockInt8Linear(blocks, packed, bias))
-        .orElseGet(() -> backend.int8Linear(bias.length, k, packed, bias));
+    return ZeroBlocks.of(codes, bias.length, k)
+        .map(blocks -> backend.blockInt8Linear(blocks, codes, bias))
+        .orElseGet(() -> backend.int8Linear(bias.length, k, codes, bias));
   }
 
   /**

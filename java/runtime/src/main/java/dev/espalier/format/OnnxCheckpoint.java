@@ -88,7 +88,7 @@ public final class OnnxCheckpoint implements Checkpoint {
     TensorInfo info = info(name);
     Weight weight = weights.get(name);
     if (weight == null && info.isFloat()) {
-      checkRange(info, first, count);
+      info.checkRange(model.label(), first, count);
       float[] scales = weights.get(owner(name, SCALE)).int8().scales();
       System.arraycopy(scales, (int) first, target, offset, count);
     } else if (!info.isFloat()) {
@@ -102,7 +102,7 @@ public final class OnnxCheckpoint implements Checkpoint {
     } else if (!weight.transposed()) {
       weight.tensor().read(first, target, offset, count);
     } else {
-      checkRange(info, first, count);
+      info.checkRange(model.label(), first, count);
       System.arraycopy(transposed(weight), (int) first, target, offset, count);
     }
   }
@@ -113,7 +113,7 @@ public final class OnnxCheckpoint implements Checkpoint {
     if (info.dtype() != DType.I8) {
       Checkpoint.super.readCodes(name, first, target, offset, count);
     }
-    checkRange(info, first, count);
+    info.checkRange(model.label(), first, count);
     Weight weight = weights.get(name);
     if (weight == null) {
       byte[] zeroPoints = weights.get(owner(name, ZERO_POINT)).int8().zeroPoints();
@@ -129,24 +129,10 @@ public final class OnnxCheckpoint implements Checkpoint {
     return name.substring(0, name.length() - suffix.length());
   }
 
-  private void checkRange(TensorInfo info, long first, int count) {
-    if (first < 0 || first > info.elements() - count) {
-      throw new ModelFormatException(
-          model.label()
-              + ": tensor "
-              + info.name()
-              + " has "
-              + info.elements()
-              + " elements, asked for "
-              + count
-              + " from element "
-              + first);
-    }
-  }
-
   private Object transposed(Weight weight) {
     if (weight != kept) {
       kept = null;
+      keptValues = null; // before the next one is made: one matrix at a time
       OnnxTensor tensor = weight.tensor();
       keptValues = weight.int8() == null ? transposedValues(tensor) : transposedCodes(tensor);
       kept = weight;

@@ -31,12 +31,24 @@ final class ProtoReader {
 
     byte at(long position) {
       if (position < start || position >= start + length) {
-        int n = (int) Math.min(bytes.length, file.size() - position);
-        file.readFully(position, ByteBuffer.wrap(bytes, 0, n), "protobuf");
-        start = position;
-        length = n;
+        turnTo(position);
       }
       return bytes[(int) (position - start)];
+    }
+
+    /** Fills {@code target}, which is no longer than a page. */
+    void copy(long position, byte[] target) {
+      if (position < start || position + target.length > start + length) {
+        turnTo(position);
+      }
+      System.arraycopy(bytes, (int) (position - start), target, 0, target.length);
+    }
+
+    private void turnTo(long position) {
+      int n = (int) Math.min(bytes.length, file.size() - position);
+      file.readFully(position, ByteBuffer.wrap(bytes, 0, n), "protobuf");
+      start = position;
+      length = n;
     }
   }
 
@@ -148,12 +160,10 @@ final class ProtoReader {
       throw damaged(
           "field " + field + " is a string of " + range.length() + " bytes, at most " + MAX_STRING);
     }
-    ByteBuffer bytes = ByteBuffer.allocate((int) range.length());
-    for (int i = 0; i < range.length(); i++) {
-      bytes.put(page.at(range.offset() + i));
-    }
+    byte[] bytes = new byte[(int) range.length()];
+    page.copy(range.offset(), bytes);
     try {
-      return StandardCharsets.UTF_8.newDecoder().decode(bytes.flip()).toString();
+      return StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes)).toString();
     } catch (CharacterCodingException e) {
       throw new ModelFormatException(
           file.label() + ": byte " + range.offset() + ": field " + field + " is not valid UTF-8",

@@ -24,7 +24,7 @@ record StoredTensor(TensorInfo info, SourceFile file, long offset) {
       throw new ModelFormatException(
           where() + " has dtype " + dtype + ", a floating-point tensor was expected");
     }
-    checkRange(first, count);
+    info.checkRange(info.source(), first, count);
     if (count == 0) {
       return;
     }
@@ -63,21 +63,8 @@ record StoredTensor(TensorInfo info, SourceFile file, long offset) {
   /** Elements of one byte each, as they are. */
   void readBytes(long first, byte[] target, int at, int count) {
     Objects.checkFromIndexSize(at, count, target.length);
-    checkRange(first, count);
+    info.checkRange(info.source(), first, count);
     file.readFully(offset + first, ByteBuffer.wrap(target, at, count), "tensor " + info.name());
-  }
-
-  private void checkRange(long first, int count) {
-    if (first < 0 || first > info.elements() - count) {
-      throw new ModelFormatException(
-          where()
-              + " has "
-              + info.elements()
-              + " elements, asked for "
-              + count
-              + " from element "
-              + first);
-    }
   }
 
   /** As {@link SafetensorsFile#readDoubles}. */

@@ -80,18 +80,7 @@ public final class TensorFlowCheckpoint implements Checkpoint {
       bundle.read(weight.variable(), first, target, offset, count);
       return;
     }
-    if (first < 0 || first > info.elements() - count) {
-      throw new ModelFormatException(
-          bundle.label()
-              + ": tensor "
-              + name
-              + " has "
-              + info.elements()
-              + " elements, asked for "
-              + count
-              + " from element "
-              + first);
-    }
+    info.checkRange(bundle.label(), first, count);
     System.arraycopy(transposed(name, weight), (int) first, target, offset, count);
   }
 

@@ -1,5 +1,6 @@
 package dev.espalier.format;
 
+import dev.espalier.ModelFormatException;
 import dev.espalier.tensor.DType;
 import java.util.List;
 
@@ -31,5 +32,24 @@ public record TensorInfo(String name, DType dtype, List<Integer> shape, String s
       n = Math.multiplyExact(n, (long) d);
     }
     return n;
+  }
+
+  /**
+   * @param file names the file in the message
+   * @throws ModelFormatException if not all {@code count} elements from {@code first} are in it
+   */
+  void checkRange(String file, long first, int count) {
+    if (first < 0 || first > elements() - count) {
+      throw new ModelFormatException(
+          file
+              + ": tensor "
+              + name
+              + " has "
+              + elements()
+              + " elements, asked for "
+              + count
+              + " from element "
+              + first);
+    }
   }
 }

@@ -92,10 +92,11 @@ final class LayerShapes {
       list.add(checked(json, indices[i], width, v[i], scale, kinds.get(i)));
     }
     try {
+      HeadLayout layout = new HeadLayout(list, lengths(json));
       return new LayerShape(
-          new HeadLayout(list, lengths(json)),
+          layout,
           json.integer(INTERMEDIATE, 0, intermediateSize, intermediateSize),
-          ranks(json));
+          ranks(json, layout));
     } catch (IllegalArgumentException e) {
       throw new ModelFormatException(json.label() + ": " + e.getMessage(), e);
     }
@@ -158,7 +159,7 @@ final class LayerShapes {
     return Arrays.stream(lengths).boxed().toList();
   }
 
-  private static Map<String, Integer> ranks(JsonFields json) {
+  private static Map<String, Integer> ranks(JsonFields json, HeadLayout heads) {
     Map<String, Integer> ranks = new TreeMap<>();
     for (String name : json.members(RANKS).keySet()) {
       if (!LayerShape.LINEARS.contains(name)) {
@@ -175,13 +176,17 @@ final class LayerShapes {
       ranks.put(name, values.integer(name, 1, 1 << 16));
     }
     long together = LayerShape.LINEARS.subList(0, 3).stream().filter(ranks::containsKey).count();
-    if (together != 0 && together != 3) {
+    // Heads that compare nothing have neither queries nor keys.
+    int present = (heads.qkColumns() > 0 ? 2 : 0) + (heads.vColumns() > 0 ? 1 : 0);
+    if (together != 0 && together != present) {
       throw new ModelFormatException(
           json.label()
               + ": "
               + RANKS
               + " has "
               + together
+              + " of the layer's "
+              + present
               + " of query, key and value; they are in factors all or none");
     }
     return ranks;

@@ -112,7 +112,11 @@ public final class BatchRunner<I, R> implements AutoCloseable {
 
   private static void check(Pipeline<?, ?> first, Pipeline<?, ?> other, BatchOptions options) {
     Model model = other.model();
-    if (other.getClass() != first.getClass() || !model.config().equals(first.model().config())) {
+    boolean alike =
+        other == first
+            || (other.getClass() == first.getClass()
+                && model.config().equals(first.model().config()));
+    if (!alike) {
       throw new InvalidInputException(
           "a batch runner's pipelines must be alike: "
               + first.getClass().getSimpleName()

@@ -25,6 +25,8 @@ import dev.espalier.text.WordPieceTokenizer;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.stream.Collectors;
 
 /**
@@ -53,7 +55,12 @@ public final class Model implements AutoCloseable {
   private final boolean view;
 
   private Model(
-      ModelSource source, Backend backend, Encoder encoder, PackedHead packed, int batchTokens) {
+      ModelSource source,
+      Backend backend,
+      Encoder encoder,
+      PackedHead packed,
+      Optional<WordPieceTokenizer> tokenizer,
+      int batchTokens) {
     this.name = source.name();
     this.location = source.location();
     this.backend = backend;
@@ -64,7 +71,7 @@ public final class Model implements AutoCloseable {
     int most = Math.max(batchTokens, encoder.config().maxPositions());
     this.lanes = new Lanes(encoder, encoder.plan(most));
     this.passes = new HeadPasses(encoder, head.orElse(null), most);
-    this.tokenizer = source.tokenizer().map(WordPieceTokenizer::load);
+    this.tokenizer = tokenizer;
     this.embeddingSettings = source.embedding();
     this.lease = new Lease("model " + name, freeing(lanes, passes, head, encoder, backend));
     this.view = false;
@@ -128,6 +135,7 @@ public final class Model implements AutoCloseable {
 
   /** Closes the backend if it fails. */
   private static Model load(ModelSource source, Backend backend, ModelOptions options) {
+    CompletableFuture<Optional<WordPieceTokenizer>> tokenizer = startTokenizer(source);
     Encoder encoder = null;
     PackedHead head = null;
     try {
@@ -136,7 +144,7 @@ public final class Model implements AutoCloseable {
               ? EncoderPacker.pack(source, backend, options.dtype().get())
               : EncoderPacker.pack(source, backend);
       head = PackedHead.of(source, backend, options.dtype());
-      return new Model(source, backend, encoder, head, options.batchTokens());
+      return new Model(source, backend, encoder, head, result(tokenizer), options.batchTokens());
     } catch (RuntimeException | Error e) {
       if (head != null) {
         head.close();
@@ -145,6 +153,28 @@ public final class Model implements AutoCloseable {
         encoder.close();
       }
       backend.close();
+      throw e;
+    }
+  }
+
+  /** Reads the tokenizer while the weights are packed: the two share nothing. */
+  private static CompletableFuture<Optional<WordPieceTokenizer>> startTokenizer(
+      ModelSource source) {
+    return CompletableFuture.supplyAsync(
+        () -> source.tokenizer().map(WordPieceTokenizer::load),
+        task -> new Thread(task, "espalier-tokenizer").start());
+  }
+
+  private static <T> T result(CompletableFuture<T> future) {
+    try {
+      return future.join();
+    } catch (CompletionException e) {
+      if (e.getCause() instanceof RuntimeException problem) {
+        throw problem;
+      }
+      if (e.getCause() instanceof Error problem) {
+        throw problem;
+      }
       throw e;
     }
   }

@@ -103,6 +103,22 @@ class NativeLibraryTest {
   }
 
   @Test
+  void anotherReleasesLibraryIsNamedWithBothVersions() {
+    Path library = cache.resolve("libespalier.so");
+    NativeLibrary.requireVersion(library, Espalier.ABI_VERSION);
+    int other = Espalier.ABI_VERSION + 1;
+    String message =
+        assertThrows(
+                NativeLibrary.MismatchException.class,
+                () -> NativeLibrary.requireVersion(library, other))
+            .getMessage();
+    assertTrue(
+        message.contains(library + " has ABI version " + other)
+            && message.contains("version " + Espalier.ABI_VERSION),
+        message);
+  }
+
+  @Test
   void memoryIsCopiedBothWays() {
     NativeLibrary.load();
     long[] backend = new long[1];

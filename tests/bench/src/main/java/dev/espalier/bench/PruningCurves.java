@@ -70,8 +70,8 @@ final class PruningCurves implements Callable<Integer> {
   @Option(names = "--gradient-sample", description = "items for gradients (default: 512)")
   private int gradientSample = 512;
 
-  @Option(names = "--blocks", description = "of the columns of a layer (default: 6)")
-  private int blocks = 6;
+  @Option(names = "--blocks", description = "of the columns of a layer (default: 12)")
+  private int blocks = 12;
 
   @Option(names = "--threads", description = "default: 1")
   private int threads = 1;
@@ -135,8 +135,9 @@ final class PruningCurves implements Callable<Integer> {
                 : headsOnly
                     ? t -> new double[source.config().layers()][0]
                     : gradients::columnScores)) {
+      Search search = search(name, gradients, seen);
       for (double share : headsOnly ? shares(trial) : SHARES) {
-        cut(method, name, share, trial, gradients, seen, scored);
+        cut(method, name, share, trial, search, gradients, seen, scored);
       }
     }
   }
@@ -158,6 +159,7 @@ final class PruningCurves implements Callable<Integer> {
       String name,
       double share,
       Trial trial,
+      Search search,
       Gradients gradients,
       PruningData seen,
       PruningData scored) {
@@ -165,8 +167,7 @@ final class PruningCurves implements Callable<Integer> {
     if (table.has(method, share) && (!tunes || table.has(method + "-untuned", share))) {
       return;
     }
-    BitSet removed =
-        search(name, gradients).search(trial, List.of(new Budget(Budget.Kind.FLOPS, share + 1e-9)));
+    BitSet removed = search.search(trial, List.of(new Budget(Budget.Kind.FLOPS, share + 1e-9)));
     double flops = trial.flopsLeft(removed);
     Cut plain = trial.cut(removed);
     if (tunes) {
@@ -178,10 +179,11 @@ final class PruningCurves implements Callable<Integer> {
     }
   }
 
-  private static Search search(String method, Gradients gradients) {
+  private static Search search(String method, Gradients gradients, PruningData seen) {
+    Ablation ablation = Ablation.on(seen, new Gradients(seen, 0));
     return switch (method) {
-      case "greedy" -> new StepwiseSearch(new Ablation());
-      case "astar" -> new AStarSearch(new Ablation());
+      case "greedy" -> new StepwiseSearch(ablation);
+      case "astar" -> new AStarSearch(ablation);
       case "gradient" -> new StepwiseSearch(new Sensitivity(gradients));
       case "fisher" -> new FisherSearch(gradients);
       case "l1" -> new StepwiseSearch(new WeightNorms());

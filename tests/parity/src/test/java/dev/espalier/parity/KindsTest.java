@@ -12,6 +12,7 @@ import dev.espalier.backend.Backend;
 import dev.espalier.backend.CodeSource;
 import dev.espalier.backend.FeedForward;
 import dev.espalier.backend.RowSource;
+import dev.espalier.compress.Quantizer;
 import dev.espalier.compress.prune.AverageAttention;
 import dev.espalier.compress.prune.BlockModel;
 import dev.espalier.compress.prune.KindModel;
@@ -35,6 +36,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.TreeMap;
 import java.util.stream.Stream;
@@ -261,6 +263,36 @@ class KindsTest {
           assertArrayEquals(
               hidden(backend, changed.get(i), DType.F32, ids),
               hidden(backend, back, DType.F32, ids));
+        }
+      }
+    }
+  }
+
+  /** Quantized, written and read back it is what loading it in int8 gives; zeros stay zeros. */
+  @ParameterizedTest
+  @MethodSource("subjects")
+  void quantizedItIsWhatLoadingInInt8Gives(Subject subject, @TempDir Path directory) {
+    int[][] ids = texts().toArray(int[][]::new);
+    try (Backend reference = reference();
+        Backend backend = subject.open(1);
+        ModelSource source = model()) {
+      List<ModelSource> changed =
+          List.of(
+              kinds(source, reference),
+              LowRankModel.of(source, RANKS),
+              LowRankModel.of(kinds(source, reference), RANKS),
+              BlockModel.of(source, 0.4, 16));
+      for (int i = 0; i < changed.size(); i++) {
+        Path out = directory.resolve("model" + i);
+        ModelWriter.write(Quantizer.int8(changed.get(i), Set.of()), out);
+        try (ModelSource back = Models.open(out.toString());
+            Encoder whole = EncoderPacker.pack(changed.get(i), backend, DType.I8);
+            Encoder written = EncoderPacker.pack(back, backend)) {
+          assertArrayEquals(
+              StructuredTest.hidden(whole, PackedBatch.of(ids)),
+              StructuredTest.hidden(written, PackedBatch.of(ids)),
+              subject + ", model " + i);
+          assertEquals(whole.bytes(), written.bytes(), subject + ", model " + i);
         }
       }
     }

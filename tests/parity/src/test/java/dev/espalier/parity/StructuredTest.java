@@ -114,12 +114,34 @@ class StructuredTest {
             hidden(reference, cut, DType.F32),
             hidden(backend, cut, DType.F32),
             subject + ", seed " + seed);
-        float[] int8 = hidden(backend, cut, DType.I8);
-        for (float v : int8) {
-          assertTrue(Float.isFinite(v), subject + ", int8, seed " + seed);
+      }
+    }
+  }
+
+  /** In every type that weights may have; int8 layers give the reference's bits. */
+  @ParameterizedTest
+  @MethodSource("dev.espalier.parity.Subject#all")
+  void everyOpOfAnyCutIsWithinItsBound(Subject subject) {
+    List<String> violations = new ArrayList<>();
+    int[] checks = new int[1];
+    try (Backend backend = subject.open(2);
+        ModelSource source = model()) {
+      ParityBackend parity =
+          new ParityBackend(
+              backend,
+              c -> {
+                checks[0]++;
+                c.violation().ifPresent(violations::add);
+              });
+      for (DType dtype : List.of(DType.F32, DType.F16, DType.BF16, DType.I8)) {
+        for (long seed = SEED; seed < SEED + 6; seed++) {
+          parity.where(dtype + ", seed " + seed);
+          hidden(parity, CutModel.of(source, randomCut(source, seed)), dtype);
         }
       }
     }
+    assertEquals(List.of(), violations, subject.toString());
+    assertTrue(checks[0] > 4 * 6 * 4, () -> "only " + checks[0] + " comparisons");
   }
 
   /** Anything from nothing to everything stays, down to one column of a head. */

@@ -1,14 +1,20 @@
 package dev.espalier.compress.prune;
 
 import dev.espalier.InvalidInputException;
+import dev.espalier.backend.Backend;
 import dev.espalier.backend.Ops;
 import dev.espalier.backend.Workspace;
 import dev.espalier.encoder.Encoder;
 import dev.espalier.encoder.EncoderObserver;
+import dev.espalier.encoder.EncoderPacker;
+import dev.espalier.model.ModelSource;
 import dev.espalier.tensor.ConstantAttention;
+import dev.espalier.tensor.DType;
 import dev.espalier.tensor.Heads;
 import dev.espalier.tensor.PackedBatch;
 import dev.espalier.tensor.Tensor;
+import dev.espalier.text.Truncation;
+import dev.espalier.text.WordPieceTokenizer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -30,6 +36,43 @@ public final class AverageAttention {
     for (int length : lengths) {
       sums.add(new double[Math.multiplyExact(heads, length * length)]);
       counts.add(new int[length * length]);
+    }
+  }
+
+  /** Lengths that are halved from the longest text on are not below this. */
+  private static final int SHORTEST = 16;
+
+  /**
+   * Averages over texts, for their longest length, half of that, and so on.
+   *
+   * @param backend the texts are computed on; stays open
+   * @return for each layer the attention of all its heads, as {@link #of(Encoder, List, List)}
+   * @throws InvalidInputException if there are no texts, or the model has no tokenizer
+   */
+  public static List<ConstantAttention> of(
+      ModelSource source, List<String> texts, Backend backend) {
+    if (texts.isEmpty()) {
+      throw new InvalidInputException("average attention: there are no texts to average over");
+    }
+    WordPieceTokenizer tokenizer =
+        WordPieceTokenizer.load(
+            source
+                .tokenizer()
+                .orElseThrow(
+                    () ->
+                        new InvalidInputException(
+                            source.location()
+                                + ": has no tokenizer, which averaging over texts needs")));
+    int most = source.embedding().map(e -> e.maxLength()).orElse(source.config().maxPositions());
+    Truncation truncation = Truncation.to(Math.min(most, source.config().maxPositions()));
+    List<int[]> sequences = texts.stream().map(t -> tokenizer.encode(t, truncation).ids()).toList();
+    List<Integer> lengths = new ArrayList<>();
+    int longest = sequences.stream().mapToInt(s -> s.length).max().orElse(0);
+    for (int n = longest; n == longest || n >= SHORTEST; n /= 2) {
+      lengths.add(0, n);
+    }
+    try (Encoder encoder = EncoderPacker.pack(source, backend, DType.F32)) {
+      return of(encoder, sequences, lengths);
     }
   }
 

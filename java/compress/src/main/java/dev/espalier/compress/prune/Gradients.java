@@ -17,6 +17,8 @@ public final class Gradients {
   private final long seed;
   private ModelSource seen;
   private MaskGradients atWhole;
+  private ModelSource tokenized;
+  private List<MaskLoss> losses;
 
   /**
    * @param data whose loss is differentiated: the task's, for an embedder the squared error of the
@@ -60,9 +62,13 @@ public final class Gradients {
     return on(trial, encoder -> MaskGradients.of(encoder, masks, losses, threads));
   }
 
-  /** The loss of each example. */
+  /** The loss of each example; the same list for the same trial. */
   List<MaskLoss> losses(Trial trial) {
-    return data.losses().of(trial.source(), trial.whole(), seed);
+    if (tokenized != trial.source()) {
+      losses = data.losses().of(trial.source(), trial.whole(), seed);
+      tokenized = trial.source();
+    }
+    return losses;
   }
 
   static int threads(ModelOptions options) {

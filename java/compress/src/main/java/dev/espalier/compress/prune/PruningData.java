@@ -25,8 +25,9 @@ import java.util.function.ToDoubleFunction;
  * @param objective measured on the data
  * @param texts of the data, for counting tokens; a pair is one
  * @param losses what gradients are taken of
+ * @param counts whether the objective counts right answers, of which a single part turns few
  */
-public record PruningData(Objective objective, List<String> texts, Losses losses) {
+public record PruningData(Objective objective, List<String> texts, Losses losses, boolean counts) {
   /** Makes the loss of each example. */
   interface Losses {
     /**
@@ -95,7 +96,8 @@ public record PruningData(Objective objective, List<String> texts, Losses losses
         "mean cosine of " + texts.size() + " texts",
         texts,
         score,
-        (source, model, seed) -> new EmbeddingLosses(model).directions(texts, seed));
+        (source, model, seed) -> new EmbeddingLosses(model).directions(texts, seed),
+        false);
   }
 
   private static double cosine(float[] x, float[] y) {
@@ -118,7 +120,8 @@ public record PruningData(Objective objective, List<String> texts, Losses losses
           name,
           both,
           m -> TaskEvaluation.crossEncoder("", m, pairs).value(),
-          (source, model, seed) -> new TaskLosses(source, model).pairs(pairs, labels(pairs)));
+          (source, model, seed) -> new TaskLosses(source, model).pairs(pairs, labels(pairs)),
+          false);
     }
     List<String> texts = new ArrayList<>();
     pairs.forEach(p -> texts.addAll(List.of(p.sentence1(), p.sentence2())));
@@ -131,7 +134,8 @@ public record PruningData(Objective objective, List<String> texts, Losses losses
                 .cosines(
                     pairs.stream().map(ScoredPair::sentence1).toList(),
                     pairs.stream().map(ScoredPair::sentence2).toList(),
-                    labels(pairs)));
+                    labels(pairs)),
+        false);
   }
 
   /** People's scores as shares of the best one: STS-B's go to 5. */
@@ -145,7 +149,8 @@ public record PruningData(Objective objective, List<String> texts, Losses losses
         "accuracy on " + texts.size() + " texts",
         texts.stream().map(LabelledText::text).toList(),
         m -> TaskEvaluation.accuracy("", task, m, texts).value(),
-        (source, model, seed) -> new TaskLosses(source, model).classes(texts));
+        (source, model, seed) -> new TaskLosses(source, model).classes(texts),
+        true);
   }
 
   private static PruningData words(String task, List<LabelledWords> sentences) {
@@ -153,7 +158,8 @@ public record PruningData(Objective objective, List<String> texts, Losses losses
         "entity F1 on " + sentences.size() + " sentences",
         sentences.stream().map(s -> String.join(" ", s.words())).toList(),
         m -> TaskEvaluation.entities("", task, m, sentences).value(),
-        (source, model, seed) -> new TaskLosses(source, model).words(sentences));
+        (source, model, seed) -> new TaskLosses(source, model).words(sentences),
+        true);
   }
 
   private static PruningData questions(List<AskedQuestion> questions) {
@@ -161,11 +167,16 @@ public record PruningData(Objective objective, List<String> texts, Losses losses
         "F1 on " + questions.size() + " questions",
         questions.stream().map(q -> q.question() + " " + q.context()).toList(),
         m -> TaskEvaluation.questions("", m, questions).get(0).value(),
-        (source, model, seed) -> new TaskLosses(source, model).spans(questions));
+        (source, model, seed) -> new TaskLosses(source, model).spans(questions),
+        true);
   }
 
   private static PruningData data(
-      String name, List<String> texts, ToDoubleFunction<Model> score, Losses losses) {
+      String name,
+      List<String> texts,
+      ToDoubleFunction<Model> score,
+      Losses losses,
+      boolean counts) {
     if (texts.isEmpty()) {
       throw new InvalidInputException("there is no data to measure on");
     }
@@ -181,7 +192,7 @@ public record PruningData(Objective objective, List<String> texts, Losses losses
             return 100 * score.applyAsDouble(model);
           }
         };
-    return new PruningData(objective, List.copyOf(texts), losses);
+    return new PruningData(objective, List.copyOf(texts), losses, counts);
   }
 
   /** The mean number of tokens of a text, cut to what the model has positions for. */

@@ -1,16 +1,25 @@
 package dev.espalier.compress.prune;
 
 import java.util.BitSet;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 
 /**
  * The expected sensitivity of the loss to the mask variables, {@code E |dL/dm|} (Michel et al.
  * 2019, section 4.1): the absolute value of each example's gradient before the mean, and the scores
  * of a layer divided by their l2 norm, heads and columns apart. Taken anew at the model without
- * what is removed. Not meant for unlabelled data.
+ * what is removed. Not meant for unlabelled data. Not thread-safe.
  */
 public final class Sensitivity implements Importance {
   private final Gradients gradients;
+
+  /**
+   * What was asked for already, of {@code seen}: searches for one share after the other ask again.
+   */
+  private final Map<BitSet, double[]> known = new HashMap<>();
+
+  private Trial seen;
 
   public Sensitivity(Gradients gradients) {
     this.gradients = gradients;
@@ -18,6 +27,14 @@ public final class Sensitivity implements Importance {
 
   @Override
   public double[] of(Trial trial, BitSet removed) {
+    if (seen != trial) {
+      known.clear();
+      seen = trial;
+    }
+    return known.computeIfAbsent((BitSet) removed.clone(), gone -> measured(trial, gone)).clone();
+  }
+
+  private double[] measured(Trial trial, BitSet removed) {
     List<Part> parts = trial.parts();
     MaskGradients g =
         removed.isEmpty()

@@ -43,6 +43,9 @@ public final class Trial implements AutoCloseable {
   private final double[] flops;
   private final double allFlops;
 
+  /** Null until somebody asks. */
+  private MeanLoss meanLoss;
+
   /**
    * With columns in blocks by their weights.
    *
@@ -130,6 +133,30 @@ public final class Trial implements AutoCloseable {
           try (Model model = model(removed)) {
             return objective.score(model);
           }
+        });
+  }
+
+  /**
+   * The mean loss without these parts. Unlike a score of right answers it tells apart what changes
+   * none of them.
+   *
+   * @param gradients whose losses are meant
+   */
+  double meanLoss(BitSet removed, Gradients gradients) {
+    return journal.get(
+        "mean loss " + name(removed),
+        () -> {
+          BitSet heads = new BitSet();
+          BitSet columns = new BitSet();
+          removed.stream().forEach(p -> (parts.get(p).isHead() ? heads : columns).set(p));
+          if (meanLoss == null) {
+            meanLoss = new MeanLoss(options);
+          }
+          return meanLoss.of(
+              columns,
+              () -> CutModel.of(source, cut(columns)),
+              mask(heads),
+              gradients.losses(this));
         });
   }
 
@@ -236,6 +263,9 @@ public final class Trial implements AutoCloseable {
 
   @Override
   public void close() {
+    if (meanLoss != null) {
+      meanLoss.close();
+    }
     whole.close();
   }
 }

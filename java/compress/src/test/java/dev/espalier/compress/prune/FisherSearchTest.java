@@ -41,7 +41,8 @@ class FisherSearchTest {
           }
         },
         List.of("a"),
-        (source, model, seed) -> new TaskLosses(source, model).classes(TEXTS));
+        (source, model, seed) -> new TaskLosses(source, model).classes(TEXTS),
+        true);
   }
 
   private static Trial trial(ModelSource source) {
@@ -69,6 +70,32 @@ class FisherSearchTest {
       assertEquals(45, worth.length);
       assertEquals(
           removed, new FisherSearch(gradients).search(trial, List.of(Budget.parse("flops=0.5"))));
+    }
+  }
+
+  /** What ablation measures on the backend is what gradients are taken of. */
+  @Test
+  void theMeanLossWithoutPartsIsThatOfTheMaskPass() {
+    try (ModelSource source = TinyModels.withHead(6, "BertForSequenceClassification", 2);
+        Trial trial = trial(source)) {
+      Gradients gradients = new Gradients(data(), 0);
+      BitSet removed = new BitSet();
+      double whole = gradients.atWhole(trial).loss();
+      for (int part : new int[] {-1, 1, 9, 0, 30}) {
+        if (part >= 0) {
+          removed.set(part);
+        }
+        Masks masks = Masks.without(source.config(), trial.parts(), removed);
+        double expected = gradients.at(trial, masks).loss();
+        // Both passes are within fp32's roundings of the same loss; parts move it by far more.
+        assertEquals(expected, trial.meanLoss(removed, gradients), 1e-5 * (1 + expected));
+        assertTrue(part < 0 || Math.abs(expected - whole) > 1e-4, "" + removed);
+      }
+      double[] worth = Ablation.on(data(), gradients).of(trial, new BitSet());
+      BitSet one = new BitSet();
+      one.set(1);
+      assertEquals(
+          trial.meanLoss(one, gradients) - trial.meanLoss(new BitSet(), gradients), worth[1]);
     }
   }
 

@@ -38,7 +38,8 @@ class SearchTest {
         null,
         List.of(),
         (source, model, seed) ->
-            new EmbeddingLosses(model).directions(List.of("a b c", "d e"), seed));
+            new EmbeddingLosses(model).directions(List.of("a b c", "d e"), seed),
+        false);
   }
 
   private static Trial trial(ModelSource source, Journal journal) throws IOException {
