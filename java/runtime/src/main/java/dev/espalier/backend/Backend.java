@@ -162,7 +162,9 @@ public interface Backend extends AutoCloseable {
 
   /** {@code y[i] = x[indices[i]]}, row by row; the indices ascend. */
   default void gatherRows(Tensor x, int[] indices, Tensor y) {
-    pool(x, PackedBatch.starting(indices, x.rows()), Pooling.CLS, false, y);
+    try (PackedBatch rows = PackedBatch.starting(indices, x.rows())) {
+      pool(x, rows, Pooling.CLS, false, y);
+    }
   }
 
   /** The attention probabilities of sequence {@code b}: [heads, length, length], for diagnosis. */

@@ -6,6 +6,8 @@ import dev.espalier.bindings.Espalier;
 import dev.espalier.bindings.NativeMemory;
 import dev.espalier.tensor.PackedBatch;
 import dev.espalier.tensor.Tensor;
+import java.nio.ByteOrder;
+import java.nio.IntBuffer;
 
 /** A lane with a planned arena in the backend's memory, and the batch that is under way. */
 final class NativeWorkspace implements Workspace {
@@ -30,14 +32,16 @@ final class NativeWorkspace implements Workspace {
   }
 
   /**
-   * Addresses of a batch's arrays in the backend's memory, int32 each, and of its head masks, fp32
-   * [layers, sequences, maskHeads].
+   * Addresses of a batch's arrays where the backend reads them, int32 each, and of its head masks,
+   * fp32 [layers, sequences, maskHeads].
    */
   record BatchAddresses(
       long ids, long types, long positions, long offsets, long masks, int maskHeads) {
-    static BatchAddresses at(long address, PackedBatch batch) {
+    /**
+     * @param address of the batch's memory
+     */
+    static BatchAddresses at(long address, long masks, PackedBatch batch) {
       long tokens = batch.tokens();
-      long masks = address + 4 * (3 * tokens + batch.sequences() + 1);
       return new BatchAddresses(
           address,
           address + 4 * tokens,
@@ -115,32 +119,41 @@ final class NativeWorkspace implements Workspace {
     return new NativeTensor(this, slot.offset(), rows, columns, slot.pitch());
   }
 
-  /** The batch in the backend's memory, copied there when it is first seen. */
+  /**
+   * The batch where the backend reads it: its own memory if the backend shares that, else a copy
+   * that is made when the batch is first seen. Head masks are always copied.
+   */
   BatchAddresses upload(PackedBatch b) {
     if (b != batch) {
       batch = null;
+      IntBuffer values = b.memory();
       float[] factors = HeadFactors.of(b);
-      long bytes = 4 * (3L * b.tokens() + b.sequences() + 1 + factors.length);
+      boolean shared = backend.sharesMemory();
+      long copied = shared ? 0 : 4L * values.capacity();
+      long bytes = copied + 4L * factors.length;
       if (bytes > batchCapacity) {
         reserveBatch(2 * bytes);
       }
-      settle();
-      BatchAddresses host = BatchAddresses.at(batchStaging.address(), b);
-      b.read(
-          (ids, types, positions, offsets) -> {
-            NativeMemory.write(host.ids(), ids, 0, ids.length);
-            NativeMemory.write(host.types(), types, 0, types.length);
-            NativeMemory.write(host.positions(), positions, 0, positions.length);
-            NativeMemory.write(host.offsets(), offsets, 0, offsets.length);
-          });
-      NativeMemory.write(host.masks(), factors, 0, factors.length);
-      if (!backend.sharesMemory()) {
+      if (bytes > 0) {
+        settle();
+      }
+      if (factors.length > 0) {
+        NativeMemory.write(batchStaging.address() + copied, factors, 0, factors.length);
+      }
+      long masks = bytes == 0 ? 0 : batchMemory.address() + copied;
+      if (shared) {
+        addresses = BatchAddresses.at(NativeMemory.address(values), masks, b);
+      } else {
+        NativeMemory.view(batchStaging.address(), (int) copied)
+            .order(ByteOrder.nativeOrder())
+            .asIntBuffer()
+            .put(values);
         check(
             Espalier.esp_write(
                 lane.address(), batchMemory.address(), batchStaging.address(), bytes));
+        addresses = BatchAddresses.at(batchMemory.address(), masks, b);
       }
-      batch = b;
-      addresses = BatchAddresses.at(batchMemory.address(), b);
+      batch = b; // and keeps its memory
     }
     return addresses;
   }

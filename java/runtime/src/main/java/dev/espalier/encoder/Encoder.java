@@ -183,12 +183,13 @@ public final class Encoder implements AutoCloseable {
 
   /** The temporaries of a pass of any kind over at most {@code tokens} tokens. */
   public WorkspacePlan planPass(int tokens, Pass pass) {
-    PackedBatch.Builder most = new PackedBatch.Builder();
+    PackedBatch.Builder most = new PackedBatch.Builder(tokens, tokens);
     for (int t = 0; t < tokens; t++) {
       most.add(new int[1], null, 0, 1);
     }
-    PackedBatch batch = most.build();
-    return WorkspacePlan.of(backend, ops -> pass.run(ops, batch));
+    try (PackedBatch batch = most.build()) {
+      return WorkspacePlan.of(backend, ops -> pass.run(ops, batch));
+    }
   }
 
   public ModelConfig config() {

@@ -64,7 +64,10 @@ final class EmbedSteps implements Steps<String, float[], float[]> {
 
   @Override
   public List<float[]> forward(List<Encoding> sequences) {
-    float[] values = vectors(Sequences.pack(sequences));
+    float[] values;
+    try (PackedBatch batch = Sequences.pack(sequences)) {
+      values = vectors(batch);
+    }
     int h = model.config().hiddenSize();
     float[][] rows = new float[sequences.size()][];
     for (int b = 0; b < rows.length; b++) {

@@ -83,10 +83,11 @@ final class FillMaskSteps implements Steps<String, List<List<TokenScore>>, List<
 
   @Override
   public List<List<List<TokenScore>>> forward(List<Encoding> sequences) {
-    PackedBatch batch = Sequences.pack(sequences);
-    int[] rows = IntStream.range(0, batch.tokens()).filter(t -> batch.id(t) == mask).toArray();
-    List<List<TokenScore>> best = new ArrayList<>(rows.length);
-    model.passes().maskLogits(batch, rows, (row, logits) -> best.add(best(logits)));
+    List<List<TokenScore>> best = new ArrayList<>();
+    try (PackedBatch batch = Sequences.pack(sequences)) {
+      int[] rows = IntStream.range(0, batch.tokens()).filter(t -> batch.id(t) == mask).toArray();
+      model.passes().maskLogits(batch, rows, (row, logits) -> best.add(best(logits)));
+    }
     List<List<List<TokenScore>>> outputs = new ArrayList<>(sequences.size());
     int at = 0;
     for (Encoding sequence : sequences) {

@@ -61,8 +61,9 @@ final class QaSteps implements Steps<Question, float[], List<Answer>> {
 
   @Override
   public List<float[]> forward(List<Encoding> sequences) {
-    PackedBatch batch = Sequences.pack(sequences);
-    return Sequences.tokens(model.passes().tokenLogits(batch), batch);
+    try (PackedBatch batch = Sequences.pack(sequences)) {
+      return Sequences.tokens(model.passes().tokenLogits(batch), batch);
+    }
   }
 
   @Override

@@ -38,7 +38,8 @@ final class SequenceLogits {
 
   /** [classes] for each sequence. */
   List<float[]> forward(List<Encoding> sequences) {
-    PackedBatch batch = Sequences.pack(sequences);
-    return Sequences.rows(model.passes().sequenceLogits(batch), sequences.size());
+    try (PackedBatch batch = Sequences.pack(sequences)) {
+      return Sequences.rows(model.passes().sequenceLogits(batch), sequences.size());
+    }
   }
 }

@@ -113,7 +113,9 @@ public final class TextEmbedder extends Pipeline<String, float[]> {
         for (int i = first; i < next; i++) {
           batch.add(encoded.ids(), null, encoded.offsets()[i], encoded.offsets()[i + 1]);
         }
-        sink.accept(first, next - first, steps.vectors(batch.build()));
+        try (PackedBatch packed = batch.build()) {
+          sink.accept(first, next - first, steps.vectors(packed));
+        }
       }
     }
   }

@@ -64,8 +64,9 @@ final class TokenLogits {
 
   /** [length, classes] for each sequence. */
   List<float[]> forward(List<Encoding> sequences) {
-    PackedBatch batch = Sequences.pack(sequences);
-    return Sequences.tokens(model.passes().tokenLogits(batch), batch);
+    try (PackedBatch batch = Sequences.pack(sequences)) {
+      return Sequences.tokens(model.passes().tokenLogits(batch), batch);
+    }
   }
 
   /** The probabilities of token {@code i}'s classes. */

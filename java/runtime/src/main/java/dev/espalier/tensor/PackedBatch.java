@@ -1,44 +1,34 @@
 package dev.espalier.tensor;
 
 import dev.espalier.InvalidInputException;
+import java.nio.IntBuffer;
 import java.util.Arrays;
 
 /**
  * The tokens of several sequences, one after the other, without padding: T tokens, B sequences.
  * Sequence {@code b} owns tokens {@code offset(b)} to {@code offset(b + 1)}. Immutable.
+ *
+ * <p>They lie in memory outside of the Java heap, in the layout that native ops read: the CPU
+ * backend reads them there. {@link #close} gives that memory to the next batch; who does not close
+ * leaves it to the garbage collector.
  */
-public final class PackedBatch {
-  private final int[] ids;
-  private final int[] types;
-  private final int[] positions;
-  private final int[] offsets;
+public final class PackedBatch implements AutoCloseable {
+  /** Ids [T], types [T], positions [T], offsets [B + 1], one after the other. */
+  private final BatchMemory memory;
+
+  private final int tokens;
+  private final int sequences;
   private final int longest;
 
   /** One a sequence, null where it has none; null if no sequence has one. */
   private final HeadMask[] masks;
 
-  private PackedBatch(int[] ids, int[] types, int[] offsets, HeadMask[] masks) {
-    this.ids = ids;
-    this.types = types;
-    this.offsets = offsets;
-    this.positions = new int[ids.length];
-    int max = 0;
-    for (int b = 0; b + 1 < offsets.length; b++) {
-      max = Math.max(max, offsets[b + 1] - offsets[b]);
-      for (int t = offsets[b]; t < offsets[b + 1]; t++) {
-        positions[t] = t - offsets[b];
-      }
-    }
-    this.longest = max;
-    this.masks = masks;
-  }
-
-  private PackedBatch(PackedBatch tokens, HeadMask[] masks) {
-    this.ids = tokens.ids;
-    this.types = tokens.types;
-    this.offsets = tokens.offsets;
-    this.positions = tokens.positions;
-    this.longest = tokens.longest;
+  private PackedBatch(
+      BatchMemory memory, int tokens, int sequences, int longest, HeadMask[] masks) {
+    this.memory = memory;
+    this.tokens = tokens;
+    this.sequences = sequences;
+    this.longest = longest;
     this.masks = masks;
   }
 
@@ -59,33 +49,40 @@ public final class PackedBatch {
    * @param starts ascending, below {@code tokens}
    */
   public static PackedBatch starting(int[] starts, int tokens) {
-    int[] offsets = Arrays.copyOf(starts, starts.length + 1);
-    offsets[starts.length] = tokens;
-    return new PackedBatch(new int[tokens], new int[tokens], offsets, null);
+    BatchMemory memory = new BatchMemory(tokens, starts.length);
+    memory.ints().put(3 * tokens, starts).put(3 * tokens + starts.length, tokens);
+    int longest = 0;
+    for (int b = 0; b < starts.length; b++) {
+      int end = b + 1 < starts.length ? starts[b + 1] : tokens;
+      longest = Math.max(longest, end - starts[b]);
+    }
+    return new PackedBatch(memory, tokens, starts.length, longest, null);
   }
 
   /** Number of tokens, T. */
   public int tokens() {
-    return ids.length;
+    return tokens;
   }
 
   /** Number of sequences, B. */
   public int sequences() {
-    return offsets.length - 1;
+    return sequences;
   }
 
   /** The first token of sequence {@code b}; {@code offset(sequences())} is {@link #tokens()}. */
   public int offset(int b) {
-    return offsets[b];
+    return memory.ints().get(3 * tokens + b);
   }
 
   /** The first token of every sequence, [B]. */
   public int[] firstTokens() {
-    return Arrays.copyOf(offsets, sequences());
+    int[] first = new int[sequences];
+    memory.ints().get(3 * tokens, first);
+    return first;
   }
 
   public int length(int b) {
-    return offsets[b + 1] - offsets[b];
+    return offset(b + 1) - offset(b);
   }
 
   /** Length of the longest sequence; 0 for an empty batch. */
@@ -94,16 +91,16 @@ public final class PackedBatch {
   }
 
   public int id(int token) {
-    return ids[token];
+    return memory.ints().get(token);
   }
 
   public int type(int token) {
-    return types[token];
+    return memory.ints().get(tokens + token);
   }
 
   /** The token's place within its sequence, from 0. */
   public int position(int token) {
-    return positions[token];
+    return memory.ints().get(2 * tokens + token);
   }
 
   /** Whether a sequence has a head mask. */
@@ -128,37 +125,51 @@ public final class PackedBatch {
 
   /** The same tokens; sequences that have no head mask get this one. */
   public PackedBatch withHeadMask(HeadMask mask) {
-    HeadMask[] all = masks == null ? new HeadMask[sequences()] : masks.clone();
+    HeadMask[] all = masks == null ? new HeadMask[sequences] : masks.clone();
     for (int b = 0; b < all.length; b++) {
       all[b] = all[b] == null ? mask : all[b];
     }
-    return new PackedBatch(this, all.length == 0 ? null : all);
+    return new PackedBatch(memory, tokens, sequences, longest, all.length == 0 ? null : all);
   }
 
   /** Token ids [T]; a copy. */
   public int[] ids() {
-    return ids.clone();
+    int[] ids = new int[tokens];
+    memory.ints().get(0, ids);
+    return ids;
   }
 
-  /** The four arrays without a copy, for backends only: nobody may write to them. */
-  public void read(Reader reader) {
-    reader.accept(ids, types, positions, offsets);
+  /**
+   * The batch's own memory, direct and read-only: ids [T], types [T], positions [T] and offsets [B
+   * + 1], one after the other. Its address holds as long as the batch is reachable and open.
+   *
+   * @throws IllegalStateException if it is closed
+   */
+  public IntBuffer memory() {
+    return memory.ints().asReadOnlyBuffer().slice(0, 3 * tokens + sequences + 1);
   }
 
-  /** Sees a batch's own arrays. */
-  @FunctionalInterface
-  public interface Reader {
-    void accept(int[] ids, int[] types, int[] positions, int[] offsets);
+  /**
+   * Ends the use of the batch, and of every {@link #withHeadMask} of it, when no pass is under way
+   * over it: what is asked of its tokens from now on is an {@link IllegalStateException}. Does
+   * nothing the second time.
+   */
+  @Override
+  public void close() {
+    memory.close();
   }
 
   /** Collects sequences; not thread-safe. */
   public static final class Builder {
-    private int[] ids;
-    private int[] types;
-    private int[] offsets;
+    /** As the batch's, for {@code capacity} tokens and {@code places} sequences; null before. */
+    private BatchMemory memory;
+
+    private int capacity;
+    private int places;
     private HeadMask[] masks;
     private int tokens;
     private int sequences;
+    private int longest;
 
     /** Grows as it is filled. */
     public Builder() {
@@ -171,9 +182,7 @@ public final class PackedBatch {
      * @param tokens of all sequences
      */
     public Builder(int tokens, int sequences) {
-      this.ids = new int[tokens];
-      this.types = new int[tokens];
-      this.offsets = new int[sequences + 1];
+      resize(tokens, sequences);
     }
 
     /**
@@ -188,20 +197,21 @@ public final class PackedBatch {
             "sequence " + sequences + " has no tokens; a text has at least [CLS] and [SEP]");
       }
       int count = to - from;
-      if (tokens + count > this.ids.length) {
-        int capacity = Math.max(2 * this.ids.length, tokens + count);
-        this.ids = Arrays.copyOf(this.ids, capacity);
-        this.types = Arrays.copyOf(this.types, capacity);
-      }
-      System.arraycopy(ids, from, this.ids, tokens, count);
+      reserve(count);
+      IntBuffer ints = memory.ints();
+      ints.put(tokens, ids, from, count);
       if (types != null) {
-        System.arraycopy(types, from, this.types, tokens, count);
+        ints.put(capacity + tokens, types, from, count);
+      }
+      for (int i = 0; i < count; i++) {
+        if (types == null) {
+          ints.put(capacity + tokens + i, 0);
+        }
+        ints.put(2 * capacity + tokens + i, i);
       }
       tokens += count;
-      if (sequences + 1 == offsets.length) {
-        offsets = Arrays.copyOf(offsets, 2 * offsets.length);
-      }
-      offsets[++sequences] = tokens;
+      ints.put(3 * capacity + ++sequences, tokens);
+      longest = Math.max(longest, count);
       return this;
     }
 
@@ -214,7 +224,7 @@ public final class PackedBatch {
     public Builder add(int[] ids, int[] types, int from, int to, HeadMask mask) {
       add(ids, types, from, to);
       if (mask != null) {
-        masks = Arrays.copyOf(masks == null ? new HeadMask[0] : masks, offsets.length);
+        masks = Arrays.copyOf(masks == null ? new HeadMask[0] : masks, places);
         masks[sequences - 1] = mask;
       }
       return this;
@@ -230,23 +240,51 @@ public final class PackedBatch {
 
     /** The batch; the builder is empty afterwards. */
     public PackedBatch build() {
+      if (memory == null || capacity != tokens || places != sequences) {
+        resize(tokens, sequences);
+      }
       PackedBatch batch =
           new PackedBatch(
-              cut(ids, tokens),
-              cut(types, tokens),
-              cut(offsets, sequences + 1),
+              memory,
+              tokens,
+              sequences,
+              longest,
               masks == null ? null : Arrays.copyOf(masks, sequences));
-      ids = new int[0];
-      types = new int[0];
-      offsets = new int[1];
+      memory = null;
+      capacity = 0;
+      places = 0;
       masks = null;
       tokens = 0;
       sequences = 0;
+      longest = 0;
       return batch;
     }
 
-    private static int[] cut(int[] values, int length) {
-      return values.length == length ? values : Arrays.copyOf(values, length);
+    /** Makes room for one more sequence. */
+    private void reserve(int count) {
+      boolean full = tokens + (long) count > capacity;
+      boolean crowded = sequences == places;
+      if (full || crowded) {
+        resize(
+            full ? Math.max(2L * capacity, tokens + (long) count) : capacity,
+            crowded ? Math.max(1, 2L * places) : places);
+      }
+    }
+
+    private void resize(long newCapacity, long newPlaces) {
+      BatchMemory larger = new BatchMemory(newCapacity, newPlaces);
+      IntBuffer to = larger.ints();
+      to.put((int) newCapacity * 3, 0); // where the first sequence begins
+      if (memory != null) {
+        for (int part = 0; part < 3; part++) {
+          to.put((int) newCapacity * part, memory.ints(), capacity * part, tokens);
+        }
+        to.put((int) newCapacity * 3, memory.ints(), capacity * 3, sequences + 1);
+        memory.close();
+      }
+      memory = larger;
+      capacity = (int) newCapacity;
+      places = (int) newPlaces;
     }
   }
 }

@@ -56,6 +56,14 @@ public final class Compare implements Callable<Integer> {
           "engines in Python to compare with as well: openvino, ctranslate2 (default: none)")
   List<String> peers = List.of();
 
+  @Option(
+      names = "--ort-pool",
+      defaultValue = "auto",
+      description =
+          "whether ONNX Runtime's threads wait spinning or sleeping (default: auto, the faster one"
+              + " on a sample)")
+  String ortPool;
+
   @Option(names = "--threads", description = "threads of each peer (default: one per processor)")
   int threads = Runtime.getRuntime().availableProcessors();
 
@@ -67,6 +75,11 @@ public final class Compare implements Callable<Integer> {
       defaultValue = "400",
       description = "single short texts for each peer (default: 400)")
   int latencyCalls;
+
+  @Option(
+      names = "--no-memory",
+      description = "do not measure peak memory (the table then shows 0)")
+  boolean noMemory;
 
   @Option(
       names = "--seed",
@@ -101,6 +114,10 @@ public final class Compare implements Callable<Integer> {
     check("--threads", threads, 1);
     check("--rounds", rounds, 1);
     check("--latency-calls", latencyCalls, 1);
+    if (!List.of("auto", "spinning", "sleeping").contains(ortPool)) {
+      throw new InvalidInputException(
+          "--ort-pool " + ortPool + ": known are auto, spinning and sleeping");
+    }
     ProcessPeers.check(peers);
     if (task() != BenchTask.EMBED && !(dtype.equals("fp32") && peers.isEmpty() && !tokenizer)) {
       throw new InvalidInputException(

@@ -85,7 +85,7 @@ final class PipelineComparison {
     }
     peaks.forEach(Peak::measure);
 
-    Report.progress("warming up, and choosing between spinning and sleeping pools");
+    Report.progress("warming up");
     boolean sortedSpins = spinningIsFaster(ort, OrtPeer.Order.SORTED);
     boolean arrivalSpins = spinningIsFaster(ort, OrtPeer.Order.ARRIVAL);
     OrtPeer sorted = ort.peer("ort_sorted", sortedSpins, OrtPeer.Order.SORTED);
@@ -174,6 +174,9 @@ final class PipelineComparison {
   }
 
   private double memory(String peer, EspalierPeer ours, boolean spinning) {
+    if (options.noMemory) {
+      return 0;
+    }
     Report.progress("peak memory of a process that runs " + peer + " only");
     return MemoryProbe.measure(
         peer,
@@ -197,8 +200,12 @@ final class PipelineComparison {
     return sample;
   }
 
-  /** Tries both ways on the sample, in turns; the faster best time decides. */
+  /** Tries both ways on the sample, in turns, unless one is given; the faster best time decides. */
   private boolean spinningIsFaster(Ort ort, OrtPeer.Order order) {
+    if (!options.ortPool.equals("auto")) {
+      return options.ortPool.equals("spinning");
+    }
+    Report.progress("choosing between spinning and sleeping pools");
     List<String> sample = sample();
     int n = sample.size();
     OrtPeer spinning = ort.peer("spinning", true, order);
