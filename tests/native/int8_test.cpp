@@ -1,6 +1,7 @@
 // int8: codes, scales and accumulators are those of a scalar reference on every instruction set, bit for bit, on random
 // and on worst-case operands; so are whole layers, since a fused multiply-add is exact wherever it runs.
 #include <algorithm>
+#include <array>
 #include <functional>
 
 #include "fixture.h"
@@ -186,6 +187,31 @@ void worst_case(int32_t isa) {
       }
       expect_accumulators(backend.get(), layer, x);
     }
+  }
+}
+
+// Neighbouring codes whose sum is at the edge of what two products of bytes may add up to in 16 bits, under the weights
+// that make them largest; every row has them in other places.
+void pairs(int32_t isa) {
+  for (const int64_t k : {2, 7, 31, 64, 99, 384}) {
+    check::context = shape(isa, 40, 19, k) + " pairs";
+    const Backend backend = make_backend(isa, 1);
+    Int8Linear layer(
+        19, k, [] { return std::array<int8_t, 4>{127, -128, -127, 0}[static_cast<size_t>(random_int(0, 3))]; }, false);
+    layer.pack(backend.get());
+    Codes x(40, k);
+    for (int64_t r = 0; r < x.rows; ++r) {
+      const int64_t share = r % 4;  // of four pairs that many are at an edge, the others are small
+      for (int64_t i = 0; i < k; i += 2) {
+        const int64_t sum = std::array<int64_t, 5>{127, 128, 129, 190, 254}[static_cast<size_t>(random_int(0, 4))];
+        const int64_t first = random_int(sum - 127, 127);
+        const int64_t sign = random_int(0, 1) == 0 ? 1 : -1;
+        const bool edge = random_int(0, 3) <= share;
+        x.row(r)[i] = static_cast<int8_t>(edge ? sign * first : random_int(-60, 60));
+        if (i + 1 < k) x.row(r)[i + 1] = static_cast<int8_t>(edge ? sign * (sum - first) : random_int(-60, 60));
+      }
+    }
+    expect_accumulators(backend.get(), layer, x);
   }
 }
 
@@ -407,6 +433,7 @@ int main() {
     one_shape(isa, 130, 97, 1100);
     one_shape(isa, 1, 1, 1);
     worst_case(isa);
+    pairs(isa);
     edges(isa);
     for (int32_t act = ESP_GELU; act <= ESP_TANH; ++act) feed_forward(isa, 2, 19, 40, 70, 50, act);
     for (int64_t rows = 0; rows <= 30; rows += 3) {

@@ -91,26 +91,63 @@ int64_t constant_weights(const KindHead& h, const HeadWork& work, int64_t row, i
   return padded;
 }
 
-// Of `count` numbers >= 0, clears all but the k largest; of equal ones the first stay.
-void keep_largest(float* x, int64_t count, int64_t k) {
-  // Their bits are in the same order: the threshold is found bit by bit.
-  int32_t threshold = 0;
-  for (int bit = 30; bit >= 0; --bit) {
-    const int32_t candidate = threshold | (int32_t{1} << bit);
-    int32_t above = 0;
-    for (int64_t j = 0; j < count; ++j) {
-      int32_t bits;
-      __builtin_memcpy(&bits, x + j, sizeof bits);
-      above += bits >= candidate ? 1 : 0;
+// The bits of numbers >= 0 are in the order of the numbers.
+ESP_INLINE int32_t bits(float x) {
+  int32_t b;
+  __builtin_memcpy(&b, &x, sizeof b);
+  return b;
+}
+
+// Bits between which those of the k-th largest number lie.
+struct Bounds {
+  int32_t low, high;
+};
+
+// k disjoint parts or more have as many maxima, and k numbers reach the smallest of them.
+Bounds kth_bounds(const float* x, int64_t chunks, int64_t k) {
+  const int64_t parts = ceil_div(k, kChunk);
+  int32_t low = parts > chunks ? 0 : INT32_MAX;
+  int32_t high = 0;
+  for (int64_t part = 0; part < parts; ++part) {
+    int32_t highest[kChunk] = {};
+    for (int64_t c = part; c < chunks; c += parts) {
+      for (int n = 0; n < kChunk; ++n) {
+        const int32_t b = bits(x[c * kChunk + n]);
+        highest[n] = highest[n] > b ? highest[n] : b;
+      }
     }
-    if (above >= k) threshold = candidate;
+    for (int n = 0; n < kChunk; ++n) {
+      low = low < highest[n] ? low : highest[n];
+      high = high > highest[n] ? high : highest[n];
+    }
   }
-  float edge;
-  __builtin_memcpy(&edge, &threshold, sizeof edge);
+  return {low, high};
+}
+
+// Of chunks of numbers >= 0, clears all but the k largest; of equal ones the first stay.
+void keep_largest(float* x, int64_t chunks, int64_t k) {
+  const int64_t count = chunks * kChunk;
+  Bounds b = kth_bounds(x, chunks, k);
+  int32_t reach = 0;
+  // Numbers that are >= low are always k or more, those above high fewer.
+  while (b.low < b.high && reach != k) {
+    const int32_t middle = b.low + (b.high - b.low + 1) / 2;
+    reach = 0;
+    for (int64_t j = 0; j < count; ++j) reach += bits(x[j]) >= middle ? 1 : 0;
+    if (reach >= k) {
+      b.low = middle;
+    } else {
+      b.high = middle - 1;
+    }
+  }
+  if (reach == k) {
+    for (int64_t j = 0; j < count; ++j) x[j] = bits(x[j]) >= b.low ? x[j] : 0.0f;
+    return;
+  }
   int64_t equal = k;
-  for (int64_t j = 0; j < count; ++j) equal -= x[j] > edge ? 1 : 0;
+  for (int64_t j = 0; j < count; ++j) equal -= bits(x[j]) > b.low ? 1 : 0;
   for (int64_t j = 0; j < count; ++j) {
-    const bool stays = x[j] > edge || (x[j] == edge && equal-- > 0);
+    const bool stays = bits(x[j]) > b.low || (bits(x[j]) == b.low && equal-- > 0);
     if (!stays) x[j] = 0.0f;
   }
 }
@@ -125,7 +162,7 @@ int64_t top_k_weights(const KindHead& h, const HeadWork& work, int64_t row, int6
     for (int64_t c = 0; c < chunks; ++c) {
       __builtin_memcpy(line + c * kChunk, first + c * padded * kChunk, kChunk * sizeof(float));
     }
-    keep_largest(line, chunks * kChunk, h.parameter);
+    keep_largest(line, chunks, h.parameter);
     float lanes[kChunk] = {};
     for (int64_t c = 0; c < chunks; ++c) {
       __builtin_memcpy(first + c * padded * kChunk, line + c * kChunk, kChunk * sizeof(float));

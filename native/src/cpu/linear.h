@@ -14,6 +14,7 @@
 #define ESPALIER_CPU_LINEAR_H
 
 #include "cpu/halves.h"
+#include "cpu/row_counts.h"
 #include "cpu/simd.h"
 #include "kernels.h"
 
@@ -101,29 +102,7 @@ void tile(const float* a, const Element* b, int64_t k, const Sink& sink, const F
 
 template <class Sink, class Element>
 ESP_INLINE void tile(int64_t rows, const float* a, const Element* b, int64_t k, const Sink& sink, const Fetch& fetch) {
-  switch (rows) {
-#define ESP_TILE(R)                                                         \
-  case R:                                                                   \
-    if constexpr (R <= kRows) tile<R, Sink, Element>(a, b, k, sink, fetch); \
-    break;
-    ESP_TILE(1)
-    ESP_TILE(2)
-    ESP_TILE(3)
-    ESP_TILE(4)
-    ESP_TILE(5)
-    ESP_TILE(6)
-    ESP_TILE(7)
-    ESP_TILE(8)
-    ESP_TILE(9)
-    ESP_TILE(10)
-    ESP_TILE(11)
-    ESP_TILE(12)
-    ESP_TILE(13)
-    ESP_TILE(14)
-#undef ESP_TILE
-    default:
-      break;
-  }
+  with_rows(rows, [&](auto r) { tile<decltype(r)::value>(a, b, k, sink, fetch); });
 }
 
 // y[r, lane] = sum so far, or the whole sum + bias: a whole panel of y.

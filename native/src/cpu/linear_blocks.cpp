@@ -61,29 +61,7 @@ void row_tile_chunks(int64_t rows, const float* a, const Element* b, const int32
   float edge[kRows * kPanel];
   float* out = columns < kPanel ? edge : y;
   const int64_t out_pitch = columns < kPanel ? kPanel : pitch;
-  switch (rows) {
-#define ESP_TILE(R)                                                                              \
-  case R:                                                                                        \
-    if constexpr (R <= kRows) tile_chunks<R, Element>(a, b, chunk, count, bias, out, out_pitch); \
-    break;
-    ESP_TILE(1)
-    ESP_TILE(2)
-    ESP_TILE(3)
-    ESP_TILE(4)
-    ESP_TILE(5)
-    ESP_TILE(6)
-    ESP_TILE(7)
-    ESP_TILE(8)
-    ESP_TILE(9)
-    ESP_TILE(10)
-    ESP_TILE(11)
-    ESP_TILE(12)
-    ESP_TILE(13)
-    ESP_TILE(14)
-#undef ESP_TILE
-    default:
-      break;
-  }
+  with_rows(rows, [&](auto r) { tile_chunks<decltype(r)::value>(a, b, chunk, count, bias, out, out_pitch); });
   for (int64_t r = 0; out != y && r < rows; ++r) __builtin_memcpy(y + r * pitch, edge + r * kPanel, columns * 4);
 }
 

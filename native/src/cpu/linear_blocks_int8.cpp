@@ -13,14 +13,18 @@ namespace espalier {
 namespace ESP_ISA_NS {
 namespace {
 
-constexpr int64_t kBlockTiles = 8;             // tiles of a row block at most
+constexpr int64_t kBlockTiles = 8;  // tiles of a row block at most
+constexpr int kGroup8 = kCodes<Code>;
+constexpr int kStep = kStep8<Code>;
 constexpr int kChunkSteps = kChunk / kGroup8;  // of a chunk
-constexpr int64_t kChunkBytes = int64_t{kChunkSteps} * kStep8;
+constexpr int64_t kChunkBytes = int64_t{kChunkSteps} * kStep;
+using BlockSink = DequantizeSink<Code>;
+using BlockRows = CodeRowsOf<Code>;
 
 // One register tile (linear_int8.h) over `count` chunks.
 template <int R>
 void tile_chunks_int8(const Code* x, int64_t pitch, const int8_t* w, const int32_t* chunk, int64_t count,
-                      const DequantizeSink& sink) {
+                      const BlockSink& sink) {
   constexpr int kBases = (R + 2) / 3;
   const Code* base[kBases];
 #pragma GCC unroll 8
@@ -35,8 +39,8 @@ void tile_chunks_int8(const Code* x, int64_t pitch, const int8_t* w, const int32
     const int64_t at = int64_t{chunk[c]} * kChunk;
 #pragma GCC unroll 4
     for (int u = 0; u < kChunkSteps; ++u) {
-      for (int line = u * kStep8 % 64; line < kStep8; line += 64) __builtin_prefetch(w + u * kStep8 + line + kAhead8);
-      step_int8<R>(sum, base, pitch, at + u * kGroup8, w + u * kStep8);
+      for (int line = u * kStep % 64; line < kStep; line += 64) __builtin_prefetch(w + u * kStep + line + kAhead8);
+      step_int8<R>(sum, base, pitch, at + u * kGroup8, w + u * kStep);
     }
     w += kChunkBytes;
   }
@@ -48,30 +52,8 @@ void tile_chunks_int8(const Code* x, int64_t pitch, const int8_t* w, const int32
 }
 
 void tile_chunks_int8(int64_t rows, const Code* x, int64_t pitch, const int8_t* w, const int32_t* chunk, int64_t count,
-                      const DequantizeSink& sink) {
-  switch (rows) {
-#define ESP_TILE(R)                                                                 \
-  case R:                                                                           \
-    if constexpr (R <= kRows) tile_chunks_int8<R>(x, pitch, w, chunk, count, sink); \
-    break;
-    ESP_TILE(1)
-    ESP_TILE(2)
-    ESP_TILE(3)
-    ESP_TILE(4)
-    ESP_TILE(5)
-    ESP_TILE(6)
-    ESP_TILE(7)
-    ESP_TILE(8)
-    ESP_TILE(9)
-    ESP_TILE(10)
-    ESP_TILE(11)
-    ESP_TILE(12)
-    ESP_TILE(13)
-    ESP_TILE(14)
-#undef ESP_TILE
-    default:
-      break;
-  }
+                      const BlockSink& sink) {
+  with_rows(rows, [&](auto r) { tile_chunks_int8<decltype(r)::value>(x, pitch, w, chunk, count, sink); });
 }
 
 // Codes and scales of rows, the codes' room a multiple of a chunk: what lies beyond K meets zeros only.
@@ -80,15 +62,15 @@ struct Rows {
   const Chunks& chunks;
 
   int64_t columns() const { return round_up(w.k, kChunk); }
-  int64_t bytes(int64_t rows) const { return CodeRows::bytes(rows, columns()); }
-  CodeRows in(char* memory, int64_t rows) const { return CodeRows(memory, rows, columns(), false); }
+  int64_t bytes(int64_t rows) const { return BlockRows::bytes(rows, columns()); }
+  BlockRows in(char* memory, int64_t rows) const { return BlockRows(memory, rows, columns(), false); }
 
-  bool quantize(const CodeRows& codes, int64_t at, const float* x, char* rotated) const {
+  bool quantize(const BlockRows& codes, int64_t at, const float* x, char* rotated) const {
     const int64_t k = w.k;
     return codes.quantize(at, {x, k, k, k}, w.input_block, reinterpret_cast<float*>(rotated));
   }
   // Rows from `first` on, `count` of them, to y, for some panels.
-  void multiply(const CodeRows& codes, int64_t first, int64_t count, int64_t first_panel, int64_t last_panel, float* y,
+  void multiply(const BlockRows& codes, int64_t first, int64_t count, int64_t first_panel, int64_t last_panel, float* y,
                 int64_t y_pitch) const {
     const Tiles cut(count);
     for (int64_t p = first_panel; p < last_panel; ++p) {
@@ -96,15 +78,15 @@ struct Rows {
       const int64_t begin = chunks.begin[p];
       for (int64_t t = 0; t < cut.tiles; ++t) {
         const int64_t row = first + cut.begin(t);
-        const DequantizeSink sink{y + cut.begin(t) * y_pitch + at,
-                                  y_pitch,
-                                  least(kPanel, w.n - at),
-                                  codes.scales + row,
-                                  nullptr,
-                                  w.scales + at,
-                                  w.bias + at,
-                                  w.start + at,
-                                  nullptr};
+        const BlockSink sink{y + cut.begin(t) * y_pitch + at,
+                             y_pitch,
+                             least(kPanel, w.n - at),
+                             codes.scales + row,
+                             nullptr,
+                             w.scales + at,
+                             w.bias + at,
+                             w.start + at,
+                             nullptr};
         tile_chunks_int8(cut.height(t), codes.codes + row * codes.pitch, codes.pitch, w.codes + begin * kChunkBytes,
                          chunks.chunk + begin, chunks.begin[p + 1] - begin, sink);
       }
@@ -124,12 +106,12 @@ void pack_blocks_int8(const Int8Weight& weight, const Chunks& chunks, int32_t fi
       int8_t* packed = weight.codes + c * kChunkBytes + row % kPanel * kGroup8;
       const int64_t column = int64_t{chunks.chunk[c]} * kChunk;
       for (int64_t i = 0; i < least(kChunk, weight.k - column); ++i) {
-        packed[i / kGroup8 * kStep8 + i % kGroup8] = source[column + i];
+        packed[i / kGroup8 * kStep + i % kGroup8] = source[column + i];
         sum += source[column + i];
       }
     }
     weight.scales[row] = scales[row - first];
-    weight.start[row] = -kShift * sum;
+    weight.start[row] = -kShift<Code> * sum;
   }
 }
 
@@ -141,7 +123,7 @@ int64_t linear_blocks_int8(Call& call, const float* x, int64_t x_pitch, int64_t 
   const int64_t tiles = ceil_div(rows, kRows);
   int64_t blocks = ceil_div(tiles, kBlockTiles);
   if (blocks > 1) blocks = least(round_up(blocks, threads), tiles);
-  const int64_t rotated = CodeRows::rotated_bytes(w);
+  const int64_t rotated = BlockRows::rotated_bytes(w);
   FirstBadRow bad;
 
   if (threads == 1 || blocks >= 4 * threads) {
@@ -149,7 +131,7 @@ int64_t linear_blocks_int8(Call& call, const float* x, int64_t x_pitch, int64_t 
     parallel_for(call, blocks, rotated + all.bytes(block_rows), [&](int64_t block, char* memory) {
       const int64_t first = block * rows / blocks;
       const int64_t count = (block + 1) * rows / blocks - first;
-      const CodeRows codes = all.in(memory + rotated, block_rows);
+      const BlockRows codes = all.in(memory + rotated, block_rows);
       for (int64_t r = 0; r < count; ++r) {
         if (!all.quantize(codes, r, x + (first + r) * x_pitch, memory)) bad.note(first + r);
       }
@@ -158,7 +140,7 @@ int64_t linear_blocks_int8(Call& call, const float* x, int64_t x_pitch, int64_t 
     return bad.row();
   }
 
-  const CodeRows codes = all.in(shared_scratch(call, all.bytes(rows)), rows);
+  const BlockRows codes = all.in(shared_scratch(call, all.bytes(rows)), rows);
   const int64_t parts = least(rows, 2 * threads);
   parallel_for(call, parts, rotated, [&](int64_t part, char* memory) {
     for (int64_t r = part * rows / parts; r < (part + 1) * rows / parts; ++r) {

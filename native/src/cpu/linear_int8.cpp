@@ -16,24 +16,26 @@ namespace ESP_ISA_NS {
 void pack_weight_int8(const Int8Weight& weight, int32_t first, int32_t count, const int8_t* codes, const float* scales,
                       const int32_t* zero_points) {
   const int64_t k = weight.k;
+  constexpr int kGroup8 = kCodes<DenseCode>;
+  constexpr int kStep = kStep8<DenseCode>;
   const int64_t steps = ceil_div(k, kGroup8);
   for (int64_t row = first; row < int64_t{first} + count; ++row) {
     const int8_t* source = codes + (row - first) * k;
-    int8_t* panel = weight.codes + row / kPanel * steps * kStep8 + row % kPanel * kGroup8;
+    int8_t* panel = weight.codes + row / kPanel * steps * kStep + row % kPanel * kGroup8;
     int32_t sum = 0;
     for (int64_t i = 0; i < k; ++i) {
-      panel[i / kGroup8 * kStep8 + i % kGroup8] = source[i];
+      panel[i / kGroup8 * kStep + i % kGroup8] = static_cast<int8_t>(source[i] + kWeightShift<DenseCode>);
       sum += source[i];
     }
     weight.scales[row] = scales[row - first];
-    weight.start[row] = -kShift * sum;
+    weight.start[row] = -kShift<DenseCode> * sum;
     if (weight.zero_points != nullptr) {
       weight.zero_points[row] = zero_points == nullptr ? 0 : zero_points[row - first];
     }
   }
 }
 
-int64_t panel_bytes_int8(int32_t k) { return ceil_div(k, kGroup8) * kStep8; }
+int64_t panel_bytes_int8(int32_t k) { return ceil_div(k, kCodes<DenseCode>) * kStep8<DenseCode>; }
 
 namespace {
 
@@ -48,7 +50,7 @@ int64_t linear_int8(Call& call, const float* x, int64_t x_pitch, int64_t rows, c
   if (rows == 0) return -1;
   const int64_t threads = pool_threads(call);
   const int64_t k = w.k;
-  const bool sums = w.zero_points != nullptr;
+  const bool zero_points = w.zero_points != nullptr;
   const int64_t tiles = ceil_div(rows, kRows);
   int64_t blocks = ceil_div(tiles, kBlockTiles);
   if (blocks > 1) blocks = least(round_up(blocks, threads), tiles);
@@ -81,14 +83,14 @@ int64_t linear_int8(Call& call, const float* x, int64_t x_pitch, int64_t rows, c
     parallel_for(call, blocks, rotated_bytes + CodeRows::bytes(block_rows, k), [&](int64_t block, char* memory) {
       const int64_t first_row = block * rows / blocks;
       const int64_t last_row = (block + 1) * rows / blocks;
-      const CodeRows codes(memory + rotated_bytes, block_rows, k, sums);
+      const CodeRows codes(memory + rotated_bytes, block_rows, k, zero_points);
       for (int64_t row = first_row; row < last_row; ++row) quantize(codes, row - first_row, row, memory);
       multiply(codes, 0, first_row, last_row, 0, w.panels);
     });
     return bad.row();
   }
 
-  const CodeRows codes(shared_scratch(call, CodeRows::bytes(rows, k)), rows, k, sums);
+  const CodeRows codes(shared_scratch(call, CodeRows::bytes(rows, k)), rows, k, zero_points);
   const int64_t parts = rows * k <= kAlone ? 1 : least(rows, 2 * threads);
   parallel_for(call, parts, rotated_bytes, [&](int64_t part, char* memory) {
     for (int64_t row = part * rows / parts; row < (part + 1) * rows / parts; ++row) quantize(codes, row, row, memory);
@@ -115,7 +117,10 @@ struct AccumulatorSink {
   const int32_t* start;
   const int32_t* zero_points;
 
-  ESP_INLINE IntVector begin(int, int vector) const { return load(start + vector * kLanes); }
+  ESP_INLINE IntVector begin(int row, int vector) const {
+    if constexpr (kWeightShift<DenseCode> != 0) return splat_int(-kWeightShift<DenseCode> * row_sums[row]);
+    return load(start + vector * kLanes);
+  }
   ESP_INLINE void end(int row, int vector, IntVector sum) const {
     const int at = vector * kLanes;
     if (zero_points != nullptr) sum = subtract(sum, multiply(load(zero_points + at), splat_int(row_sums[row])));
@@ -130,12 +135,14 @@ struct AccumulatorSink {
 void linear_accumulators(Call& call, const int8_t* x, int64_t rows, const Int8Weight& w, int32_t* y) {
   if (rows == 0) return;
   const int64_t k = w.k;
-  const int64_t steps = ceil_div(k, kGroup8);
+  const int64_t steps = ceil_div(k, kCodes<DenseCode>);
   const CodeRows codes(shared_scratch(call, CodeRows::bytes(rows, k)), rows, k, true);
   for (int64_t row = 0; row < rows; ++row) {
-    Code* p = codes.codes + row * codes.pitch;
-    for (int64_t i = 0; i < CodeRows::width(k); ++i) p[i] = static_cast<Code>((i < k ? x[row * k + i] : 0) + kShift);
-    codes.sums[row] = CodeRows::sum(p, k);
+    DenseCode* p = codes.codes + row * codes.pitch;
+    for (int64_t i = 0; i < CodeRows::width(k); ++i) {
+      p[i] = static_cast<DenseCode>((i < k ? x[row * k + i] : 0) + kShift<DenseCode>);
+    }
+    codes.complete(row, k);
   }
   const Tiles cut(rows);
   parallel_for(call, w.panels, 0, [&](int64_t p, char*) {
@@ -145,7 +152,8 @@ void linear_accumulators(Call& call, const int8_t* x, int64_t rows, const Int8We
       const AccumulatorSink sink{
           y + row * w.n + at, w.n,          least(kPanel, w.n - at),
           codes.sums + row,   w.start + at, w.zero_points == nullptr ? nullptr : w.zero_points + at};
-      tile_int8(cut.height(t), codes.codes + row * codes.pitch, codes.pitch, w.codes + p * steps * kStep8, steps, sink);
+      tile_int8(cut.height(t), codes.codes + row * codes.pitch, codes.pitch, codes.excesses(row),
+                w.codes + p * steps * kStep8<DenseCode>, steps, sink);
     }
   });
 }

@@ -19,7 +19,7 @@ double dot_chains(int64_t iterations) {
 #pragma GCC unroll 12
     for (int i = 0; i < kChains; ++i) {
       keep(x);  // no product is another chain's
-      chain[i] = dot(chain[i], x, w);
+      chain[i] = dot<DenseCode>(chain[i], x, w);
       keep(chain[i]);
     }
   }
@@ -30,7 +30,7 @@ double dot_chains(int64_t iterations) {
   store(lanes, sum);
   const volatile int32_t kept = lanes[0];
   (void)kept;
-  return static_cast<double>(iterations) * kChains * kLanes * kGroup8 * 2;
+  return static_cast<double>(iterations) * kChains * kLanes * kCodes<DenseCode> * 2;
 }
 
 }  // namespace ESP_ISA_NS

@@ -1,8 +1,14 @@
 // Vectors of int32 sums and the dot-product step that the int8 kernels are made of.
 //
-// With VNNI (ESP_VNNI) a step takes kGroup = 4 codes: unsigned activations (code + 128) times signed weights; what the
-// shift adds, 128 * sum(w), is taken off where the sums start. Without, a step takes 2 codes, both widened to int16, as
-// pmaddwd wants them. Either way a step adds whole products to an int32: nothing saturates.
+// A step takes as many codes of an activation as fit in 32 bits, whose type is C:
+//
+//   uint8_t  with VNNI (ESP_VNNI): 4 unsigned activations (code + 128) times signed weights; what the shift adds,
+//            128 * sum(w), is taken off where the sums start
+//   int8_t   AVX2's dense products: 4 signed activations times unsigned weights (code + 128), 128 * sum(x) is taken off.
+//            pmaddubsw adds products in pairs, in int16, which they fit: byte_pairs.h
+//   int16_t  elsewhere: 2 codes, both widened, as pmaddwd wants them
+//
+// Each way a step adds whole products to an int32: nothing saturates.
 //
 // The 256-bit VNNI step is one source for two encodings: VEX (AVX-VNNI) and EVEX (AVX512-VNNI with AVX512-VL).
 #ifndef ESPALIER_CPU_SIMD_INT8_H
@@ -18,14 +24,23 @@ namespace espalier {
 namespace ESP_ISA_NS {
 
 #if ESP_VNNI
-constexpr int kGroup8 = 4;
-using Code = uint8_t;  // code + 128
-constexpr int32_t kShift = 128;
+using Code = uint8_t;
+using DenseCode = uint8_t;
+#elif ESP_ISA == 1
+using Code = int16_t;  // of products with weights of blocks
+using DenseCode = int8_t;
 #else
-constexpr int kGroup8 = 2;
 using Code = int16_t;
-constexpr int32_t kShift = 0;
+using DenseCode = int16_t;
 #endif
+
+template <class C>
+constexpr int kCodes = 4 / static_cast<int>(sizeof(C));
+// What is added to the codes of activations, and of weights.
+template <class C>
+constexpr int32_t kShift = static_cast<C>(-1) > static_cast<C>(0) ? 128 : 0;
+template <class C>
+constexpr int32_t kWeightShift = sizeof(C) == 1 && kShift<C> == 0 ? 128 : 0;
 
 #if ESP_ISA >= 2
 
@@ -66,39 +81,83 @@ ESP_INLINE Vector to_float(IntVector v) { return __builtin_convertvector(v, Vect
 
 #endif
 
-// kGroup8 codes of each of kLanes columns, as a step wants them.
+// kCodes<C> codes of each of kLanes columns, as a step wants them.
+template <class C>
+IntVector load_weights(const int8_t* p);
+template <class C>
+IntVector dot(IntVector sum, IntVector x, IntVector w);
+
 #if ESP_ISA >= 2 && ESP_VNNI
-ESP_INLINE IntVector load_weights(const int8_t* p) { return _mm512_loadu_si512(p); }
-ESP_INLINE IntVector dot(IntVector sum, IntVector x, IntVector w) { return _mm512_dpbusd_epi32(sum, x, w); }
+template <>
+ESP_INLINE IntVector load_weights<uint8_t>(const int8_t* p) {
+  return _mm512_loadu_si512(p);
+}
+template <>
+ESP_INLINE IntVector dot<uint8_t>(IntVector sum, IntVector x, IntVector w) {
+  return _mm512_dpbusd_epi32(sum, x, w);
+}
 #elif ESP_ISA >= 2
-ESP_INLINE IntVector load_weights(const int8_t* p) {
+template <>
+ESP_INLINE IntVector load_weights<int16_t>(const int8_t* p) {
   return _mm512_cvtepi8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
 }
-ESP_INLINE IntVector dot(IntVector sum, IntVector x, IntVector w) { return add(sum, _mm512_madd_epi16(x, w)); }
+template <>
+ESP_INLINE IntVector dot<int16_t>(IntVector sum, IntVector x, IntVector w) {
+  return add(sum, _mm512_madd_epi16(x, w));
+}
 #elif ESP_ISA == 1 && ESP_VNNI
-ESP_INLINE IntVector load_weights(const int8_t* p) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)); }
-ESP_INLINE IntVector dot(IntVector sum, IntVector x, IntVector w) { return _mm256_dpbusd_epi32(sum, x, w); }
+template <>
+ESP_INLINE IntVector load_weights<uint8_t>(const int8_t* p) {
+  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+}
+template <>
+ESP_INLINE IntVector dot<uint8_t>(IntVector sum, IntVector x, IntVector w) {
+  return _mm256_dpbusd_epi32(sum, x, w);
+}
 #elif ESP_ISA == 1
-ESP_INLINE IntVector load_weights(const int8_t* p) {
+// An operand in memory: a tile's sums, two weights, codes and a product take all registers.
+struct alignas(32) Ones {
+  int16_t lanes[16];
+};
+constexpr Ones kOnes = {{1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1}};
+template <>
+ESP_INLINE IntVector load_weights<int8_t>(const int8_t* p) {
+  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+}
+template <>
+ESP_INLINE IntVector dot<int8_t>(IntVector sum, IntVector x, IntVector w) {
+  __m256i pairs = _mm256_maddubs_epi16(w, x);
+  __asm__("vpmaddwd %1, %0, %0" : "+x"(pairs) : "m"(kOnes));
+  return add(sum, pairs);
+}
+template <>
+ESP_INLINE IntVector load_weights<int16_t>(const int8_t* p) {
   return _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
 }
-ESP_INLINE IntVector dot(IntVector sum, IntVector x, IntVector w) { return add(sum, _mm256_madd_epi16(x, w)); }
+template <>
+ESP_INLINE IntVector dot<int16_t>(IntVector sum, IntVector x, IntVector w) {
+  return add(sum, _mm256_madd_epi16(x, w));
+}
 #elif defined(__SSE2__)
-ESP_INLINE IntVector load_weights(const int8_t* p) {
+template <>
+ESP_INLINE IntVector load_weights<int16_t>(const int8_t* p) {
   const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p));
   return (IntVector)_mm_srai_epi16(_mm_unpacklo_epi8(bytes, bytes), 8);
 }
-ESP_INLINE IntVector dot(IntVector sum, IntVector x, IntVector w) {
+template <>
+ESP_INLINE IntVector dot<int16_t>(IntVector sum, IntVector x, IntVector w) {
   return sum + (IntVector)_mm_madd_epi16((__m128i)x, (__m128i)w);
 }
 #else
 typedef int16_t Shorts __attribute__((vector_size(16)));
-ESP_INLINE IntVector load_weights(const int8_t* p) {
+template <>
+ESP_INLINE IntVector load_weights<int16_t>(const int8_t* p) {
   Shorts v;
   for (int i = 0; i < 8; ++i) v[i] = p[i];
   return (IntVector)v;
 }
-ESP_INLINE IntVector dot(IntVector sum, IntVector x, IntVector w) {
+template <>
+ESP_INLINE IntVector dot<int16_t>(IntVector sum, IntVector x, IntVector w) {
   const Shorts a = (Shorts)x;
   const Shorts b = (Shorts)w;
   for (int i = 0; i < kLanes; ++i) sum[i] += a[2 * i] * b[2 * i] + a[2 * i + 1] * b[2 * i + 1];
@@ -120,8 +179,9 @@ ESP_INLINE void keep(IntVector& sum) {
 #endif
 }
 
-// The kGroup8 codes at p, in every lane.
-ESP_INLINE IntVector splat_codes(const Code* p) {
+// The kCodes<C> codes at p, in every lane.
+template <class C>
+ESP_INLINE IntVector splat_codes(const C* p) {
   int32_t four;
   __builtin_memcpy(&four, p, sizeof four);
   return splat_int(four);

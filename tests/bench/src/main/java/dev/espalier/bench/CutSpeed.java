@@ -101,6 +101,7 @@ final class CutSpeed implements Callable<Integer> {
   private static final List<Shape> KINDS =
       List.of(
           WHOLE,
+          blocks(0.9),
           blocks(0.75),
           blocks(0.5),
           blocks(0.25),

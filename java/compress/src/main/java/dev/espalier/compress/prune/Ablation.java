@@ -4,8 +4,8 @@ import java.util.BitSet;
 
 /**
  * Leaves out one part after the other and measures what that costs (Michel et al. 2019): points of
- * the objective, or the mean loss, which tells parts apart where the answers that a single one
- * turns are too few.
+ * the objective, or how much the losses of the examples change, which tells parts apart where the
+ * answers that a single one turns are too few.
  */
 public final class Ablation implements Importance {
   private interface Cost {
@@ -20,17 +20,17 @@ public final class Ablation implements Importance {
   }
 
   /**
-   * In the mean of the losses of some examples.
+   * In the mean squared change of the losses of some examples.
    *
    * @param gradients of labelled data; without labels there is no loss to speak of
    */
   public Ablation(Gradients gradients) {
-    this.cost = (trial, removed) -> trial.meanLoss(removed, gradients);
+    this.cost = (trial, removed) -> trial.lossChange(removed, gradients);
   }
 
   /**
-   * In what tells parts apart on this data: points of a graded score, the mean loss where right
-   * answers are counted.
+   * In what tells parts apart on this data: points of a graded score, changes of the losses where
+   * right answers are counted.
    *
    * @param gradients of that data
    */

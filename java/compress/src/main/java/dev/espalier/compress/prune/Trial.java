@@ -44,7 +44,9 @@ public final class Trial implements AutoCloseable {
   private final double allFlops;
 
   /** Null until somebody asks. */
-  private MeanLoss meanLoss;
+  private ExampleLosses exampleLosses;
+
+  private double[] wholeLosses;
 
   /**
    * With columns in blocks by their weights.
@@ -137,27 +139,38 @@ public final class Trial implements AutoCloseable {
   }
 
   /**
-   * The mean loss without these parts. Unlike a score of right answers it tells apart what changes
-   * none of them.
+   * The mean square of what the loss of each example changes by without these parts. Second order
+   * like {@link Fisher}: a mean of the changes themselves is the sample's noise where single parts
+   * change little, and a score of right answers does not change at all.
    *
    * @param gradients whose losses are meant
    */
-  double meanLoss(BitSet removed, Gradients gradients) {
+  double lossChange(BitSet removed, Gradients gradients) {
     return journal.get(
-        "mean loss " + name(removed),
+        "loss change " + name(removed),
         () -> {
-          BitSet heads = new BitSet();
-          BitSet columns = new BitSet();
-          removed.stream().forEach(p -> (parts.get(p).isHead() ? heads : columns).set(p));
-          if (meanLoss == null) {
-            meanLoss = new MeanLoss(options);
+          if (wholeLosses == null) {
+            wholeLosses = losses(new BitSet(), gradients);
           }
-          return meanLoss.of(
-              columns,
-              () -> CutModel.of(source, cut(columns)),
-              mask(heads),
-              gradients.losses(this));
+          double[] left = losses(removed, gradients);
+          double sum = 0;
+          for (int i = 0; i < left.length; i++) {
+            sum += (left[i] - wholeLosses[i]) * (left[i] - wholeLosses[i]);
+          }
+          return sum / left.length;
         });
+  }
+
+  /** The loss of each example without these parts. */
+  double[] losses(BitSet removed, Gradients gradients) {
+    BitSet heads = new BitSet();
+    BitSet columns = new BitSet();
+    removed.stream().forEach(p -> (parts.get(p).isHead() ? heads : columns).set(p));
+    if (exampleLosses == null) {
+      exampleLosses = new ExampleLosses(options);
+    }
+    return exampleLosses.of(
+        columns, () -> CutModel.of(source, cut(columns)), mask(heads), gradients.losses(this));
   }
 
   /** The score of what a cut leaves, measured anew. */
@@ -263,8 +276,8 @@ public final class Trial implements AutoCloseable {
 
   @Override
   public void close() {
-    if (meanLoss != null) {
-      meanLoss.close();
+    if (exampleLosses != null) {
+      exampleLosses.close();
     }
     whole.close();
   }

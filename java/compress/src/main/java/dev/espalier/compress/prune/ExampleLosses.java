@@ -17,10 +17,10 @@ import java.util.List;
 import java.util.function.Supplier;
 
 /**
- * The mean loss of examples without some parts, in fp32 on the backend in use. Columns are cut,
+ * The loss of each example without some parts, in fp32 on the backend in use. Columns are cut,
  * heads are masked; the encoder is kept for the next that lacks the same columns. Not thread-safe.
  */
-final class MeanLoss implements AutoCloseable {
+final class ExampleLosses implements AutoCloseable {
   /** Tokens that go through the encoder at once. */
   private static final int BATCH_TOKENS = 2048;
 
@@ -28,7 +28,7 @@ final class MeanLoss implements AutoCloseable {
   private BitSet columns;
   private Encoder encoder;
 
-  MeanLoss(ModelOptions o) {
+  ExampleLosses(ModelOptions o) {
     this.backend = Backends.create(o.backend(), o.instructionSet(), o.threads());
   }
 
@@ -37,15 +37,15 @@ final class MeanLoss implements AutoCloseable {
    * @param left what is there without them; asked for where the encoder has to be made
    * @param mask of the heads
    */
-  double of(BitSet removed, Supplier<ModelSource> left, HeadMask mask, List<MaskLoss> losses) {
+  double[] of(BitSet removed, Supplier<ModelSource> left, HeadMask mask, List<MaskLoss> losses) {
     if (!removed.equals(columns)) {
       closeEncoder();
       encoder = EncoderPacker.pack(left.get(), backend, DType.F32);
       columns = (BitSet) removed.clone();
     }
     Encoder masked = encoder.withHeadMask(mask);
-    int most = BATCH_TOKENS + losses.stream().mapToInt(MeanLoss::tokens).max().orElse(0);
-    double sum = 0;
+    int most = BATCH_TOKENS + losses.stream().mapToInt(ExampleLosses::tokens).max().orElse(0);
+    double[] values = new double[losses.size()];
     try (Workspace workspace = backend.workspace(masked.plan(most))) {
       Ops ops = new Ops(backend, workspace);
       for (int first = 0; first < losses.size(); ) {
@@ -59,11 +59,11 @@ final class MeanLoss implements AutoCloseable {
         ops.reset();
         PackedBatch packed = batch.build();
         float[] x = ops.toArray(masked.forward(ops, packed, EncoderObserver.NONE));
-        sum += sum(losses.subList(first, next), x, packed);
+        read(losses.subList(first, next), x, packed, values, first);
         first = next;
       }
     }
-    return sum / losses.size();
+    return values;
   }
 
   private static int tokens(MaskLoss loss) {
@@ -72,25 +72,24 @@ final class MeanLoss implements AutoCloseable {
 
   /**
    * @param x last hidden states of the batch, [tokens, hidden]
+   * @param values receives the losses, from {@code at} on
    */
-  private double sum(List<MaskLoss> losses, float[] x, PackedBatch batch) {
+  private void read(List<MaskLoss> losses, float[] x, PackedBatch batch, double[] values, int at) {
     int hidden = encoder.config().hiddenSize();
-    double sum = 0;
     int s = 0;
-    for (MaskLoss loss : losses) {
-      int n = loss.sequences().size();
+    for (int i = 0; i < losses.size(); i++) {
+      int n = losses.get(i).sequences().size();
       double[][] states = new double[n][];
       double[][] unused = new double[n][];
       for (int k = 0; k < n; k++, s++) {
         states[k] = new double[batch.length(s) * hidden];
         unused[k] = new double[states[k].length];
-        for (int i = 0; i < states[k].length; i++) {
-          states[k][i] = x[batch.offset(s) * hidden + i];
+        for (int j = 0; j < states[k].length; j++) {
+          states[k][j] = x[batch.offset(s) * hidden + j];
         }
       }
-      sum += loss.at(states, unused);
+      values[at + i] = losses.get(i).at(states, unused);
     }
-    return sum;
   }
 
   private void closeEncoder() {
