@@ -3,7 +3,6 @@ package dev.espalier.backend;
 import static dev.espalier.backend.NativeCalls.check;
 import static dev.espalier.backend.NativeCalls.checkInput;
 
-import dev.espalier.UnsupportedModelException;
 import dev.espalier.backend.NativeWeights.NativeHeads;
 import dev.espalier.backend.NativeWeights.Norm;
 import dev.espalier.backend.NativeWeights.Packed;
@@ -18,7 +17,6 @@ import dev.espalier.tensor.BlockMask;
 import dev.espalier.tensor.ConstantAttention;
 import dev.espalier.tensor.DType;
 import dev.espalier.tensor.Embeddings;
-import dev.espalier.tensor.HeadKind;
 import dev.espalier.tensor.HeadLayout;
 import dev.espalier.tensor.Heads;
 import dev.espalier.tensor.LayerNorm;
@@ -155,74 +153,7 @@ public abstract class NativeBackend implements Backend {
 
   @Override
   public Heads heads(HeadLayout layout, ConstantAttention constants) {
-    refuseKinds(layout);
-    int n = layout.heads().size();
-    int[] index = layout.heads().stream().mapToInt(HeadLayout.Head::index).toArray();
-    int[] qk = layout.heads().stream().mapToInt(HeadLayout.Head::qkWidth).toArray();
-    int[] v = layout.heads().stream().mapToInt(HeadLayout.Head::vWidth).toArray();
-    float[] scale = new float[n];
-    for (int h = 0; h < n; h++) {
-      scale[h] = layout.heads().get(h).scale();
-    }
-    long[] out = new long[1];
-    try (NativeHandle staging = allocateHost("staging", 16L * Math.max(1, n))) {
-      long indexAt = staging.address();
-      long qkAt = indexAt + 4L * n;
-      long vAt = qkAt + 4L * n;
-      long scaleAt = vAt + 4L * n;
-      NativeMemory.write(indexAt, index, 0, n);
-      NativeMemory.write(qkAt, qk, 0, n);
-      NativeMemory.write(vAt, v, 0, n);
-      NativeMemory.write(scaleAt, scale, 0, n);
-      check(Espalier.esp_heads_create(handle.address(), n, indexAt, qkAt, vAt, scaleAt, out));
-    }
-    NativeHeads heads = new NativeHeads(layout, own("heads", out[0], Espalier::esp_heads_destroy));
-    try {
-      setKinds(heads, constants);
-      return heads;
-    } catch (RuntimeException | Error e) {
-      heads.close();
-      throw e;
-    }
-  }
-
-  private void refuseKinds(HeadLayout layout) {
-    for (HeadLayout.Head head : layout.heads()) {
-      if (!sharesMemory && !head.kind().equals(HeadKind.FULL)) {
-        throw new UnsupportedModelException(
-            name()
-                + ": head "
-                + head.index()
-                + " is "
-                + head.kind()
-                + "; this backend has full attention heads only, the backends cpu and java have all"
-                + " kinds");
-      }
-    }
-  }
-
-  private void setKinds(NativeHeads heads, ConstantAttention constants) {
-    int constant = 0;
-    for (int h = 0; h < heads.layout().heads().size(); h++) {
-      HeadKind kind = heads.layout().heads().get(h).kind();
-      long address = heads.handle().address();
-      if (kind.type() != HeadKind.Type.FULL) {
-        check(Espalier.esp_heads_set_kind(address, h, kind.type().ordinal(), kind.parameter()));
-      }
-      if (kind.type() != HeadKind.Type.CONSTANT) {
-        continue;
-      }
-      for (int n = 0; n < constants.lengths().size(); n++) {
-        int length = constants.lengths().get(n);
-        int count = length * length;
-        try (NativeHandle staging = allocateHost("staging", 4L * count)) {
-          NativeMemory.write(
-              staging.address(), constants.matrices().get(n), constant * count, count);
-          check(Espalier.esp_heads_set_attention(address, h, length, staging.address()));
-        }
-      }
-      constant++;
-    }
+    return NativeHeadsPacker.pack(this, layout, constants);
   }
 
   @Override
@@ -380,73 +311,17 @@ public abstract class NativeBackend implements Backend {
 
   @Override
   public float[] attentionProbabilities(Tensor qkv, PackedBatch batch, int b, Heads heads) {
-    NativeTensor in = (NativeTensor) qkv;
-    int length = batch.length(b);
-    float[] p = new float[heads.layout().heads().size() * length * length];
-    if (p.length == 0) {
-      return p;
-    }
-    long bytes = 4L * p.length;
-    try (NativeHandle memory = allocate("probabilities", bytes);
-        NativeHandle host = allocateHost("probabilities", bytes)) {
-      check(
-          Espalier.esp_attention_probabilities(
-              in.lane(),
-              in.address(batch.offset(b)),
-              in.pitch(),
-              length,
-              0,
-              ((NativeHeads) heads).handle().address(),
-              memory.address()));
-      check(Espalier.esp_read(in.lane(), host.address(), memory.address(), bytes));
-      NativeMemory.read(host.address(), p, 0, p.length);
-    }
-    return p;
+    return NativeDiagnosis.attentionProbabilities(this, qkv, batch, b, heads);
   }
 
   @Override
   public QuantizedRows quantize(Tensor x, int inputBlock) {
-    NativeTensor in = (NativeTensor) x;
-    byte[] codes = new byte[Math.multiplyExact(in.rows(), in.columns())];
-    float[] scales = new float[in.rows()];
-    long scalesBytes = 4L * scales.length;
-    long bytes = scalesBytes + codes.length;
-    try (NativeHandle memory = allocate("codes", bytes);
-        NativeHandle host = allocateHost("codes", bytes)) {
-      checkInput(
-          Espalier.esp_quantize(
-              in.lane(),
-              in.address(),
-              in.pitch(),
-              in.rows(),
-              in.columns(),
-              inputBlock,
-              memory.address() + scalesBytes,
-              memory.address()));
-      checkInput(Espalier.esp_read(in.lane(), host.address(), memory.address(), bytes));
-      NativeMemory.read(host.address(), scales, 0, scales.length);
-      NativeMemory.read(host.address() + scalesBytes, codes, 0, codes.length);
-    }
-    return new QuantizedRows(codes, scales);
+    return NativeDiagnosis.quantize(this, x, inputBlock);
   }
 
   @Override
   public synchronized int[] accumulators(byte[] codes, int rows, Linear w) {
-    int[] sums = new int[Math.multiplyExact(rows, w.outputs())];
-    long sumsBytes = 4L * sums.length;
-    long bytes = sumsBytes + codes.length;
-    try (NativeHandle memory = allocate("accumulators", bytes);
-        NativeHandle host = allocateHost("accumulators", bytes)) {
-      long codesAt = memory.address() + sumsBytes;
-      NativeMemory.write(host.address() + sumsBytes, codes, 0, codes.length);
-      write(codesAt, host.address() + sumsBytes, codes.length);
-      check(
-          Espalier.esp_linear_accumulators(
-              handle.address(), codesAt, rows, ((Packed) w).handle().address(), memory.address()));
-      check(Espalier.esp_read(handle.address(), host.address(), memory.address(), sumsBytes));
-      NativeMemory.read(host.address(), sums, 0, sums.length);
-    }
-    return sums;
+    return NativeDiagnosis.accumulators(this, codes, rows, w);
   }
 
   @Override
