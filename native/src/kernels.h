@@ -25,7 +25,8 @@ struct Weight {
 };
 
 // A linear layer in int8. A panel's codes are [ceil(k / group)][panel][group], zeros beyond row k and column n, `group`
-// being what the instruction set's dot-product step takes; vectors have panels*panel entries, zeros beyond n.
+// being what the instruction set's dot-product step takes; where it takes them unsigned they are codes + 128. Vectors
+// have panels*panel entries, zeros beyond n.
 struct Int8Weight {
   int32_t n;
   int32_t k;
