@@ -124,6 +124,7 @@ final class NativeWorkspace implements Workspace {
    * that is made when the batch is first seen. Head masks are always copied.
    */
   BatchAddresses upload(PackedBatch b) {
+    b.requireOpen(); // also one that is known here: its memory may be another's by now
     if (b != batch) {
       batch = null;
       IntBuffer values = b.memory();

@@ -150,6 +150,13 @@ public final class PackedBatch implements AutoCloseable {
   }
 
   /**
+   * @throws IllegalStateException if it is closed
+   */
+  public void requireOpen() {
+    memory.ints();
+  }
+
+  /**
    * Ends the use of the batch, and of every {@link #withHeadMask} of it, when no pass is under way
    * over it: what is asked of its tokens from now on is an {@link IllegalStateException}. Does
    * nothing the second time.

@@ -133,6 +133,8 @@ class PackedBatchTest {
     assertEquals("batch is closed", closed(() -> first.id(0)));
     assertEquals("batch is closed", closed(() -> first.offset(0)));
     assertEquals("batch is closed", closed(first::memory));
+    assertEquals("batch is closed", closed(first::requireOpen));
+    second.requireOpen();
     assertEquals("batch is closed", closed(view::ids));
     assertArrayEquals(new int[] {4, 5, 6}, second.ids());
   }
