@@ -53,7 +53,7 @@ class ZeroBlocksTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"85, true", "86, false"})
+  @CsvSource({"92, true", "93, false"})
   void aMatrixWithFewZeroBlocksStaysDense(int keptOfHundred, boolean sparse) {
     int rows = 10 * SIZE;
     int columns = 10 * SIZE;
