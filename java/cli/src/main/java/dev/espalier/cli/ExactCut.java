@@ -1,8 +1,6 @@
 package dev.espalier.cli;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.espalier.compress.prune.ColumnScores;
 import dev.espalier.compress.prune.Cut;
 import dev.espalier.model.ModelSource;
@@ -85,34 +83,22 @@ final class ExactCut {
     return kept;
   }
 
-  private SortedMap<Integer, List<Integer>> lists(String option, String text) {
+  private SortedMap<Integer, List<Integer>> lists(String name, String text) {
+    JsonOption option = new JsonOption(command, name);
     SortedMap<Integer, List<Integer>> lists = new TreeMap<>();
-    for (Map.Entry<String, JsonNode> entry : object(option, text).properties()) {
-      require(
-          entry.getKey().matches("[0-9]{1,4}"),
-          option + ": \"" + entry.getKey() + "\" is not the number of a layer");
+    for (Map.Entry<String, JsonNode> entry : option.entries(text, "{\"layer\":[..]}")) {
+      int layer = option.index("layer", entry.getKey());
       List<Integer> list = new ArrayList<>();
-      require(entry.getValue().isArray(), option + ": layer " + entry.getKey() + " has no array");
+      option.require(entry.getValue().isArray(), "layer " + layer + " has no array");
       for (JsonNode n : entry.getValue()) {
-        require(
+        option.require(
             n.isIntegralNumber() && n.canConvertToInt() && n.intValue() >= 0,
-            option + ": layer " + entry.getKey() + ": " + n + " is not an index");
+            "layer " + layer + ": " + n + " is not an index");
         list.add(n.intValue());
       }
-      lists.put(Integer.parseInt(entry.getKey()), list);
+      lists.put(layer, list);
     }
     return lists;
-  }
-
-  private JsonNode object(String option, String text) {
-    try {
-      JsonNode node = new ObjectMapper().readTree(text);
-      require(node != null && node.isObject(), option + ": expected {\"layer\":[..]}: " + text);
-      return node;
-    } catch (JsonProcessingException e) {
-      throw new ParameterException(
-          command.commandLine(), option + ": is not JSON: " + e.getOriginalMessage(), e);
-    }
   }
 
   private void require(boolean holds, String message) {

@@ -1,8 +1,6 @@
 package dev.espalier.cli;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.espalier.backend.Backend;
 import dev.espalier.backend.ZeroBlocks;
 import dev.espalier.compress.Evaluation;
@@ -125,31 +123,22 @@ final class KindArgs {
   }
 
   private SortedMap<Integer, Map<Integer, HeadKind>> kinds() {
+    JsonOption option = new JsonOption(command, "--head-kinds");
     SortedMap<Integer, Map<Integer, HeadKind>> kinds = new TreeMap<>();
-    for (Map.Entry<String, JsonNode> layer : object("--head-kinds", headKinds).properties()) {
-      require(
-          layer.getValue().isObject(),
-          "--head-kinds: layer " + layer.getKey() + ": expected {\"head\":\"kind\"}");
+    for (Map.Entry<String, JsonNode> layer : option.entries(headKinds, "{..}")) {
+      String place = "layer " + layer.getKey() + ": ";
+      option.require(layer.getValue().isObject(), place + "expected {\"head\":\"kind\"}");
       Map<Integer, HeadKind> heads = new HashMap<>();
       for (Map.Entry<String, JsonNode> head : layer.getValue().properties()) {
         try {
-          heads.put(index("head", head.getKey()), HeadKind.parse(head.getValue().asText()));
+          heads.put(option.index("head", head.getKey()), HeadKind.parse(head.getValue().asText()));
         } catch (IllegalArgumentException e) {
-          throw new ParameterException(
-              command.commandLine(),
-              "--head-kinds: layer " + layer.getKey() + ": " + e.getMessage());
+          option.require(false, place + e.getMessage());
         }
       }
-      kinds.put(index("layer", layer.getKey()), heads);
+      kinds.put(option.index("layer", layer.getKey()), heads);
     }
     return kinds;
-  }
-
-  private int index(String what, String text) {
-    require(
-        text.matches("[0-9]{1,4}"),
-        "--head-kinds: \"" + text + "\" is not the number of a " + what);
-    return Integer.parseInt(text);
   }
 
   private SortedMap<String, Integer> ranks() {
@@ -158,30 +147,17 @@ final class KindArgs {
       LayerShape.LINEARS.forEach(l -> ranks.put(l, Integer.parseInt(lowRank)));
       return ranks;
     }
-    for (Map.Entry<String, JsonNode> rank : object("--low-rank", lowRank).properties()) {
-      require(
+    JsonOption option = new JsonOption(command, "--low-rank");
+    for (Map.Entry<String, JsonNode> rank : option.entries(lowRank, "{..}")) {
+      option.require(
           LayerShape.LINEARS.contains(rank.getKey()),
-          "--low-rank: no linear is called \""
-              + rank.getKey()
-              + "\"; there are "
-              + LayerShape.LINEARS);
-      require(
+          "no linear is called \"" + rank.getKey() + "\"; there are " + LayerShape.LINEARS);
+      option.require(
           rank.getValue().isInt() && rank.getValue().intValue() > 0,
-          "--low-rank: " + rank.getKey() + ": " + rank.getValue() + " is no rank");
+          rank.getKey() + ": " + rank.getValue() + " is no rank");
       ranks.put(rank.getKey(), rank.getValue().intValue());
     }
     return ranks;
-  }
-
-  private JsonNode object(String option, String text) {
-    try {
-      JsonNode node = new ObjectMapper().readTree(text);
-      require(node != null && node.isObject(), option + ": expected {..}: " + text);
-      return node;
-    } catch (JsonProcessingException e) {
-      throw new ParameterException(
-          command.commandLine(), option + ": is not JSON: " + e.getOriginalMessage(), e);
-    }
   }
 
   private void require(boolean holds, String message) {

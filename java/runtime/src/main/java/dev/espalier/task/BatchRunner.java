@@ -2,7 +2,6 @@ package dev.espalier.task;
 
 import dev.espalier.InvalidInputException;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Spliterator;
 import java.util.Spliterators;
@@ -55,7 +54,7 @@ public final class BatchRunner<I, R> implements AutoCloseable {
   private final BatchOptions options;
   private final BatchQueue<Object> queue;
   private final BatchEvents events;
-  private final List<BatchWorker<Object>> workers = new ArrayList<>();
+  private final BatchWorkers<Object> workers;
 
   /** As {@link #BatchRunner(Pipeline, BatchOptions)}, with {@link BatchOptions#DEFAULT}. */
   public BatchRunner(Pipeline<I, R> pipeline) {
@@ -80,64 +79,11 @@ public final class BatchRunner<I, R> implements AutoCloseable {
    *     options ask for larger batches than one's
    */
   public BatchRunner(List<? extends Pipeline<I, R>> pipelines, BatchOptions options) {
-    if (pipelines.isEmpty()) {
-      throw new InvalidInputException("a batch runner needs at least one pipeline, got none");
-    }
-    pipelines.forEach(p -> check(pipelines.get(0), p, options));
-    this.steps = steps(pipelines.get(0));
     this.options = options;
     this.queue = new BatchQueue<>(options.queueTokens());
     this.events = new BatchEvents(options.listener());
-    for (Pipeline<I, R> pipeline : pipelines) {
-      Model model = pipeline.model();
-      int budget = options.batchTokens() == 0 ? model.efficientTokens() : options.batchTokens();
-      int passes = options.passes() == 0 ? model.threads() : options.passes();
-      BatchQueue<Object>.Taker taker = queue.taker(budget);
-      for (int i = 0; i < Math.min(passes, model.threads()); i++) {
-        String name = "espalier-batch-" + i;
-        workers.add(new BatchWorker<>(name, model, steps(pipeline), taker, events));
-      }
-    }
-    workers.forEach(Thread::start);
-  }
-
-  /**
-   * What a pipeline's {@code forward} gives goes to no other {@code decode} than that of its own
-   * kind, so that its type need not be known here.
-   */
-  @SuppressWarnings("unchecked")
-  private static <I, R> Steps<I, Object, R> steps(Pipeline<I, R> pipeline) {
-    return (Steps<I, Object, R>) pipeline.steps();
-  }
-
-  private static void check(Pipeline<?, ?> first, Pipeline<?, ?> other, BatchOptions options) {
-    Model model = other.model();
-    boolean alike =
-        other == first
-            || (other.getClass() == first.getClass()
-                && model.config().equals(first.model().config()));
-    if (!alike) {
-      throw new InvalidInputException(
-          "a batch runner's pipelines must be alike: "
-              + first.getClass().getSimpleName()
-              + " on "
-              + first.model().location()
-              + " and "
-              + other.getClass().getSimpleName()
-              + " on "
-              + model.location()
-              + " are not; make a runner for each");
-    }
-    if (options.batchTokens() > model.batchTokens()) {
-      throw new InvalidInputException(
-          "batches of "
-              + options.batchTokens()
-              + " tokens exceed the "
-              + model.batchTokens()
-              + " that model "
-              + model.name()
-              + " was loaded for; see ModelOptions.withBatchTokens");
-    }
+    this.workers = BatchWorkers.start(pipelines, options, queue, events);
+    this.steps = BatchWorkers.steps(pipelines.get(0));
   }
 
   /**
@@ -169,7 +115,7 @@ public final class BatchRunner<I, R> implements AutoCloseable {
   }
 
   private R await(CompletableFuture<R> answer) throws TimeoutException {
-    if (isOwnThread() && !answer.isDone()) {
+    if (workers.areCalling() && !answer.isDone()) {
       answer.cancel(false);
       throw new IllegalStateException(
           "a thread that computes answers cannot wait for one; use thenApplyAsync and its like");
@@ -193,10 +139,6 @@ public final class BatchRunner<I, R> implements AutoCloseable {
   static CancellationException interrupted(String what) {
     Thread.currentThread().interrupt();
     return new CancellationException("interrupted while waiting for " + what);
-  }
-
-  private boolean isOwnThread() {
-    return Thread.currentThread() instanceof BatchWorker<?> worker && workers.contains(worker);
   }
 
   /**
@@ -296,7 +238,7 @@ public final class BatchRunner<I, R> implements AutoCloseable {
 
   private void enter(BatchItem<I, Object, R> entry, long started, boolean wait, long timeout) {
     try {
-      if (isOwnThread()) {
+      if (workers.areCalling()) {
         throw new IllegalStateException(
             "the queue is full, and a thread that empties it cannot wait for room; use"
                 + " thenApplyAsync and its like");
@@ -386,22 +328,8 @@ public final class BatchRunner<I, R> implements AutoCloseable {
   @Override
   public void close() {
     queue.close();
-    if (isOwnThread()) {
-      return;
-    }
-    boolean interrupted = false;
-    for (Thread worker : workers) {
-      while (worker.isAlive()) {
-        try {
-          worker.join();
-        } catch (InterruptedException e) {
-          interrupted = true;
-          cancelWaiting();
-        }
-      }
-    }
-    if (interrupted) {
-      Thread.currentThread().interrupt();
+    if (!workers.areCalling()) {
+      workers.join(this::cancelWaiting);
     }
   }
 

@@ -1,5 +1,7 @@
 package dev.espalier.bench;
 
+import dev.espalier.EspalierException;
+
 /**
  * How near vectors of low precision are to those of fp32, text by text.
  *
@@ -14,7 +16,7 @@ record Cosines(double mean, double min) {
   private static final Cosines OPPOSITE = new Cosines(-1, -1);
 
   /**
-   * Compares vectors row by row; where shapes differ, or a cosine is not a number, both figures are
+   * Compares vectors row by row; where shapes differ, or a vector has no angle, both figures are
    * -1.
    */
   static Cosines of(float[][] vectors, float[][] reference) {
@@ -24,29 +26,16 @@ record Cosines(double mean, double min) {
     double sum = 0;
     double min = 1;
     for (int i = 0; i < vectors.length; i++) {
-      double cosine = cosine(vectors[i], reference[i]);
-      if (Double.isNaN(cosine)) {
+      double cosine;
+      try {
+        cosine = dev.espalier.task.Vectors.cosine(vectors[i], reference[i]);
+      } catch (EspalierException e) {
         return OPPOSITE;
       }
       sum += cosine;
       min = Math.min(min, cosine);
     }
     return new Cosines(sum / vectors.length, min);
-  }
-
-  private static double cosine(float[] a, float[] b) {
-    if (a.length != b.length) {
-      return Double.NaN;
-    }
-    double ab = 0;
-    double aa = 0;
-    double bb = 0;
-    for (int j = 0; j < a.length; j++) {
-      ab += (double) a[j] * b[j];
-      aa += (double) a[j] * a[j];
-      bb += (double) b[j] * b[j];
-    }
-    return ab / Math.sqrt(aa * bb);
   }
 
   /** The lower of both, figure by figure. */

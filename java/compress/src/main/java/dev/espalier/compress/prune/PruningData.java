@@ -11,6 +11,7 @@ import dev.espalier.model.ModelSource;
 import dev.espalier.model.Task;
 import dev.espalier.task.Model;
 import dev.espalier.task.TextEmbedder;
+import dev.espalier.task.Vectors;
 import dev.espalier.text.EncodedBatch;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -88,7 +89,7 @@ public record PruningData(Objective objective, List<String> texts, Losses losses
           float[][] vectors = new TextEmbedder(model).embed(texts);
           double sum = 0;
           for (int i = 0; i < vectors.length; i++) {
-            sum += cosine(vectors[i], wanted[i]);
+            sum += Vectors.cosine(vectors[i], wanted[i]);
           }
           return sum / vectors.length;
         };
@@ -98,18 +99,6 @@ public record PruningData(Objective objective, List<String> texts, Losses losses
         score,
         (source, model, seed) -> new EmbeddingLosses(model).directions(texts, seed),
         false);
-  }
-
-  private static double cosine(float[] x, float[] y) {
-    double xy = 0;
-    double xx = 0;
-    double yy = 0;
-    for (int i = 0; i < x.length; i++) {
-      xy += (double) x[i] * y[i];
-      xx += (double) x[i] * x[i];
-      yy += (double) y[i] * y[i];
-    }
-    return xy / Math.sqrt(xx * yy);
   }
 
   private static PruningData pairs(List<ScoredPair> pairs, Model whole) {
