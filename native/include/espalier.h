@@ -33,7 +33,7 @@
 extern "C" {
 #endif
 
-#define ESP_ABI_VERSION 8
+#define ESP_ABI_VERSION 9
 
 typedef int32_t esp_status;
 enum {
@@ -59,7 +59,8 @@ enum {
   ESP_ISA_AVX512VL_VNNI = 3,  // the same on 256-bit vectors, EVEX encoding
   ESP_ISA_AVX512 = 4,
   ESP_ISA_AVX512_VNNI = 5,
-  ESP_ISA_COUNT = 6
+  ESP_ISA_AVX512_BF16 = 6,  // the same with products of bf16 numbers
+  ESP_ISA_COUNT = 7
 };
 
 // Activations, by the names of Hugging Face's ACT2FN.
@@ -90,8 +91,9 @@ enum {
 };
 
 // Storage of a weight, and of the tensors between ops. A linear weight is ESP_I8, or given as fp32 and kept on a CPU as
-// the type says, on a GPU (ESP_F32 only) in the backend's own type.
-enum { ESP_F32 = 0, ESP_I8 = 1, ESP_F16 = 2, ESP_BF16 = 3 };
+// the type says, on a GPU (ESP_F32 only) in the backend's own type. ESP_BF16_PRODUCTS is a linear weight that is kept as
+// bf16 and multiplied with rows that are rounded to bf16 too.
+enum { ESP_F32 = 0, ESP_I8 = 1, ESP_F16 = 2, ESP_BF16 = 3, ESP_BF16_PRODUCTS = 4 };
 
 // What esp_cuda_device tells, by index.
 enum {
@@ -118,7 +120,8 @@ ESP_API const char* esp_last_error(void);
 // 1 if both this build and this machine have the instruction set, else 0.
 ESP_API int32_t esp_isa_available(int32_t isa);
 
-// "portable", "avx2", "avx-vnni", "avx512vl-vnni", "avx512", "avx512-vnni"; "" for any other number.
+// "portable", "avx2", "avx-vnni", "avx512vl-vnni", "avx512", "avx512-vnni", "avx512-bf16"; "" for any other
+// number.
 ESP_API const char* esp_isa_name(int32_t isa);
 
 // Peak of one core's fused multiply-adds, measured over about `milliseconds`: independent FMA chains in registers with
@@ -210,6 +213,11 @@ ESP_API esp_status esp_read_matrix(esp_backend* lane, const void* x, int64_t x_p
 // weight times the same matrices over their sizes. A row of activations with a NaN or an infinity is
 // ESP_INVALID_ARGUMENT, the text naming the row, and y is void.
 
+// bf16 products (ESP_BF16_PRODUCTS): weights and, when the layer runs, the rows of x are rounded to bf16, to nearest
+// even; products are exact, their sums fp32 in the order of the instruction set's own instruction, in which numbers
+// below 2^-126 count as 0; the bias is added last. esp_weight_create gives ESP_UNSUPPORTED where the instruction set
+// has no such products. In esp_feed_forward the activated intermediate, fp32, is the second layer's x.
+
 // An empty linear layer with weight [n,k] and bias [n], both zeros at first. n, k >= 0: where all heads of a layer are
 // gone, k is 0 and every row of y is the bias.
 ESP_API esp_status esp_weight_create(esp_backend* backend, int32_t n, int32_t k, int32_t dtype, esp_weight** out);
@@ -224,8 +232,8 @@ ESP_API esp_status esp_weight_create_blocks(esp_backend* backend, int32_t n, int
                                             const uint8_t* kept, esp_weight** out);
 ESP_API void esp_weight_destroy(esp_weight* weight);
 
-// Packs rows first .. first+count-1 of a weight that is not int8 from values [count,k], contiguous. For ESP_F16 and
-// ESP_BF16 they are rounded to nearest even, and widened again as they are used: results are those of an fp32 weight
+// Packs rows first .. first+count-1 of a weight that is not int8 from values [count,k], contiguous. For
+// ESP_BF16_PRODUCTS they are rounded to nearest even. For ESP_F16 and ESP_BF16 they are rounded to nearest even, and widened again as they are used: results are those of an fp32 weight
 // with the rounded values, bit for bit. ESP_INVALID_ARGUMENT for int8.
 ESP_API esp_status esp_weight_set_rows(esp_weight* weight, int32_t first, int32_t count, const float* values);
 

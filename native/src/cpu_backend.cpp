@@ -48,7 +48,7 @@ Weight panels_of(const Weight& w, int32_t from, int32_t to) {
   part.n = std::min(w.n, to * w.panel) - from * w.panel;
   part.panels = to - from;
   const int64_t bytes = w.dtype == ESP_F32 ? 4 : 2;
-  part.packed = static_cast<char*>(w.packed) + int64_t{from} * w.panel * w.k * bytes;
+  part.packed = static_cast<char*>(w.packed) + int64_t{from} * w.panel * w.depth * bytes;
   part.bias = w.bias + int64_t{from} * w.panel;
   return part;
 }
@@ -351,6 +351,8 @@ const Kernels& kernels_of(int32_t isa) {
       return avx512::kernels();
     case ESP_ISA_AVX512_VNNI:
       return avx512_vnni::kernels();
+    case ESP_ISA_AVX512_BF16:
+      return avx512_bf16::kernels();
 #endif
     default:
       return portable::kernels();

@@ -22,9 +22,9 @@ T* allocate_array(int64_t count) {
 
 constexpr int64_t kChunk = 8;
 
-// Rows of k of all panels that are stored.
-int64_t stored_rows(const CpuWeight& weight, int64_t panels, int64_t k) {
-  return weight.in_blocks() ? weight.chunk_begin.back() * kChunk : panels * k;
+// Rows of k of all panels of a weight that is not int8.
+int64_t stored_rows(const CpuWeight& weight) {
+  return weight.in_blocks() ? weight.chunk_begin.back() * kChunk : int64_t{weight.weight.panels} * weight.weight.depth;
 }
 
 // Bytes of all panels' codes.
@@ -41,7 +41,8 @@ void create_dense(CpuWeight& weight, int32_t n, int32_t k) {
   w.panel = panel;
   w.panels = static_cast<int32_t>((int64_t{n} + panel - 1) / panel);
   w.dtype = weight.dtype;
-  w.packed = allocate_or_throw(stored_rows(weight, w.panels, k) * panel * element_bytes(w.dtype));
+  w.depth = w.dtype == ESP_BF16_PRODUCTS ? static_cast<int32_t>((int64_t{k} + 31) / 32 * 32) : k;
+  w.packed = allocate_or_throw(stored_rows(weight) * panel * element_bytes(w.dtype));
   w.bias = allocate_array<float>(int64_t{w.panels} * panel);
 }
 
@@ -86,13 +87,21 @@ esp_status create(esp_backend* backend, int32_t n, int32_t k, int32_t dtype, int
       throw Error(ESP_INVALID_ARGUMENT,
                   "weight is [" + std::to_string(n) + ", " + std::to_string(k) + "], expected no negative number");
     }
-    if (dtype < ESP_F32 || dtype > ESP_BF16) {
-      throw Error(ESP_UNSUPPORTED, "weight dtype " + std::to_string(dtype) +
-                                       " is not supported, only 0 (fp32), 1 (int8), 2 (fp16) and 3 (bf16) are");
+    if (dtype < ESP_F32 || dtype > ESP_BF16_PRODUCTS) {
+      throw Error(ESP_UNSUPPORTED,
+                  "weight dtype " + std::to_string(dtype) +
+                      " is not supported, only 0 (fp32), 1 (int8), 2 (fp16), 3 (bf16) and 4 (bf16 products) are");
     }
-    auto weight = std::make_unique<CpuWeight>(backend->table, static_cast<CpuBackend*>(backend)->kernels);
+    const Kernels& kernels = static_cast<CpuBackend*>(backend)->kernels;
+    if (dtype == ESP_BF16_PRODUCTS && !kernels.bf16_products) {
+      throw Error(ESP_UNSUPPORTED,
+                  "this instruction set has no bf16 products: take another one, or a weight of dtype 3 (bf16), which "
+                  "is multiplied in fp32");
+    }
+    auto weight = std::make_unique<CpuWeight>(backend->table, kernels);
     weight->dtype = dtype;
-    if (kept != nullptr) list_chunks(*weight, n, k, block, kept);
+    // bf16 products have no kernels for blocks: such a weight stays dense.
+    if (kept != nullptr && dtype != ESP_BF16_PRODUCTS) list_chunks(*weight, n, k, block, kept);
     if (dtype != ESP_I8) {
       create_dense(*weight, n, k);
     } else {
@@ -114,7 +123,7 @@ CpuWeight::~CpuWeight() {
 
 void require_int8(const CpuWeight& weight, const char* way_out) {
   if (weight.dtype != ESP_I8) {
-    static const char* const names[] = {"fp32", "int8", "fp16", "bf16"};
+    static const char* const names[] = {"fp32", "int8", "fp16", "bf16", "bf16"};
     throw Error(ESP_INVALID_ARGUMENT, std::string("weight is ") + names[weight.dtype] + ": " + way_out);
   }
 }
@@ -191,9 +200,7 @@ int64_t cpu_weight_bytes(const esp_weight* weight) {
   const CpuWeight& w = *static_cast<const CpuWeight*>(weight);
   const int64_t chunk_bytes = static_cast<int64_t>((w.chunk_begin.size() + w.chunk_list.size()) * sizeof(int32_t));
   if (w.dtype != ESP_I8) {
-    return w.weight.panel *
-               (stored_rows(w, w.weight.panels, w.weight.k) * element_bytes(w.dtype) + w.weight.panels * kFloat) +
-           chunk_bytes;
+    return w.weight.panel * (stored_rows(w) * element_bytes(w.dtype) + w.weight.panels * kFloat) + chunk_bytes;
   }
   const Int8Weight& q = w.int8;
   const int64_t vectors = q.zero_points == nullptr ? 3 : 4;

@@ -35,8 +35,9 @@ uint32_t instruction_sets() {
     sets |= 1u << ESP_ISA_AVX512;
     if ((c & (1u << 11)) != 0) sets |= 1u << ESP_ISA_AVX512_VNNI | 1u << ESP_ISA_AVX512VL_VNNI;
   }
-  if (subleaves >= 1 && __get_cpuid_count(7, 1, &a, &b, &c, &d) != 0 && (a & (1u << 4)) != 0) {
-    sets |= 1u << ESP_ISA_AVX_VNNI;
+  if (subleaves >= 1 && __get_cpuid_count(7, 1, &a, &b, &c, &d) != 0) {
+    if ((a & (1u << 4)) != 0) sets |= 1u << ESP_ISA_AVX_VNNI;
+    if ((a & (1u << 5)) != 0 && (sets & 1u << ESP_ISA_AVX512_VNNI) != 0) sets |= 1u << ESP_ISA_AVX512_BF16;
   }
   return sets;
 }

@@ -13,13 +13,14 @@ class Call;
 
 // A linear layer, packed into panels of `panel` output columns: [panels][k][panel], zeros beyond column n.
 // bias has panels*panel entries, zeros beyond n. Its elements are floats or 16-bit numbers, as dtype says: ESP_F32,
-// ESP_F16, ESP_BF16.
+// ESP_F16, ESP_BF16; or ESP_BF16_PRODUCTS, whose panels are [depth / 2][panel][2], zeros beyond row k.
 struct Weight {
   int32_t n;
   int32_t k;
   int32_t panel;
   int32_t panels;
   int32_t dtype;
+  int32_t depth;  // rows of k of each panel: k, for ESP_BF16_PRODUCTS rounded up to a multiple of 32
   void* packed;
   float* bias;
 };
@@ -140,6 +141,7 @@ struct Kernels {
   void (*linear_blocks)(Call&, const float* x, int64_t x_pitch, int64_t rows, const Weight&, const Chunks&, float* y,
                         int64_t y_pitch);
   Int8Kernels int8;
+  bool bf16_products = false;  // whether pack_weight, linear and feed_forward take ESP_BF16_PRODUCTS
 };
 
 namespace portable {
@@ -158,6 +160,9 @@ namespace avx512 {
 const Kernels& kernels();
 }
 namespace avx512_vnni {
+const Kernels& kernels();
+}
+namespace avx512_bf16 {
 const Kernels& kernels();
 }
 

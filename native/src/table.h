@@ -12,7 +12,7 @@
 
 namespace espalier {
 
-constexpr int32_t kTableVersion = 6;
+constexpr int32_t kTableVersion = 7;
 
 // Every entry does what the function of its name in espalier.h says.
 struct Table {

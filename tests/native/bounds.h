@@ -25,6 +25,13 @@ inline double linear(int64_t k, double magnitude) {
   return gamma(k + 1) * magnitude + static_cast<double>(k + 2) * kTiny;
 }
 
+// The same of bf16 products, whose operands and sums below kNormal count as 0: at most 2 k + 2 sums, tiles' own
+// included; operands is sum |x| + |w|.
+constexpr double kNormal = 0x1p-126;
+inline double linear_bf16(int64_t k, double magnitude, double operands) {
+  return gamma(k + 1) * magnitude + kNormal * (static_cast<double>(2 * k + 2) + operands);
+}
+
 inline double activation(int32_t kind, double x, double y) {
   const double half = std::fabs(x) / 2.0;
   const double size = std::fabs(y);

@@ -78,10 +78,10 @@ struct Linear {
   std::vector<float> bias;
   std::unique_ptr<esp_weight, WeightDeleter> packed;
 
-  Linear(esp_backend* backend, int64_t n, int64_t k) : w(n, k), bias(static_cast<size_t>(n)) {
+  Linear(esp_backend* backend, int64_t n, int64_t k, int32_t dtype = ESP_F32) : w(n, k), bias(static_cast<size_t>(n)) {
     w.randomize(1.0f / std::sqrt(static_cast<float>(k)));
     for (float& b : bias) b = random_float();
-    pack(backend);
+    pack(backend, dtype);
   }
   Linear(esp_backend* backend, const Linear& other, int32_t dtype = ESP_F32) : w(other.w), bias(other.bias) {
     pack(backend, dtype);
@@ -137,6 +137,12 @@ inline std::vector<int32_t> offsets_of(const std::vector<int32_t>& lengths) {
   std::vector<int32_t> offsets{0};
   for (int32_t length : lengths) offsets.push_back(offsets.back() + length);
   return offsets;
+}
+
+// The types of weights whose products the instruction set computes in ways of their own, int8 apart.
+inline std::vector<int32_t> product_types(int32_t isa) {
+  if (isa >= ESP_ISA_AVX512_BF16) return {ESP_F32, ESP_BF16_PRODUCTS};
+  return {ESP_F32};
 }
 
 // Runs `body(isa)` for every instruction set that this machine has, and says which it has not.

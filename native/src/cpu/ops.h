@@ -55,6 +55,12 @@ inline constexpr Int8Kernels kInt8Kernels = {
     dot_chains,        panel_bytes_int8,    pack_weight_int8, quantize,          linear_int8,
     feed_forward_int8, linear_accumulators, pack_blocks_int8, linear_blocks_int8};
 
+// Where the instruction set multiplies bf16 numbers.
+void pack_weight_bf16(const Weight& weight, int32_t first, int32_t count, const float* values);
+void linear_bf16(Call& call, const float* x, int64_t x_pitch, int64_t rows, const Weight& w, float* y, int64_t y_pitch);
+void feed_forward_bf16(Call& call, const float* x, int64_t x_pitch, int64_t rows, const Weight& in, int32_t activation,
+                       const Weight& out, float* y, int64_t y_pitch);
+
 // Applies an activation to `count` values, in place or not.
 void activate(int32_t activation, const float* x, int64_t count, float* y);
 

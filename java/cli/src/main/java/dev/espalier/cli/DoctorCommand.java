@@ -77,6 +77,11 @@ final class DoctorCommand implements Callable<Integer> {
         : "missing: " + nativeCause.getMessage();
   }
 
+  /** Whether the processor does so where bf16 is asked for. */
+  private boolean multipliesBf16() {
+    return nativeCause == null && InstructionSet.best().multipliesBf16();
+  }
+
   private String toText() {
     Facts facts = new Facts("");
     facts.add("espalier", Main.version());
@@ -97,6 +102,9 @@ final class DoctorCommand implements Callable<Integer> {
     }
     facts.add("instruction sets", sets.toString());
     facts.add("picked", picked());
+    facts.add(
+        "--dtype bf16",
+        multipliesBf16() ? "multiplies bf16 numbers" : "keeps weights in bf16, computes in fp32");
     facts.add("gpu", gpu.toText());
     facts.add("cuda backend", gpu.backendText());
     for (CacheReport cache : caches) {
@@ -125,6 +133,7 @@ final class DoctorCommand implements Callable<Integer> {
     }
     j.writeEndObject();
     j.writeStringField("picked", nativeCause == null ? picked() : null);
+    j.writeBooleanField("bf16_products", multipliesBf16());
     gpu.write(j);
     j.writeArrayFieldStart("caches");
     for (CacheReport cache : caches) {

@@ -17,8 +17,10 @@ final class DtypeArgs {
       names = "--dtype",
       paramLabel = "fp32|fp16|bf16|int8",
       description =
-          "Type of the linear layers and the word table. fp16 and bf16 halve their memory and round"
-              + " weights only, on a GPU all tensors; int8 quantizes as the model is loaded"
+          "Type of the linear layers and the word table. fp16 and bf16 halve their memory; fp16"
+              + " rounds weights only, bf16 also the layers' inputs where the processor multiplies"
+              + " bf16 numbers (see doctor), on a GPU both round all tensors; int8 quantizes as the"
+              + " model is loaded"
               + " (default: as the model is stored, on a GPU fp16 for fp32).")
   private String dtype;
 

@@ -70,8 +70,8 @@ final class ParityCommand implements Callable<Integer> {
       names = "--dtype",
       paramLabel = "fp32|fp16|bf16",
       description =
-          "What a GPU keeps tensors in while ops are compared (default: fp32). Fixtures are always"
-              + " compared in fp32.")
+          "What a GPU keeps tensors in while ops are compared, bf16 also what a processor"
+              + " multiplies where it can (default: fp32). Fixtures are always compared in fp32.")
   private String dtype = "fp32";
 
   @Mixin private BackendArgs backend;

@@ -9,7 +9,9 @@ package dev.espalier.parity;
  *
  * (Higham, Accuracy and Stability of Numerical Algorithms, section 3.1), plus half an ulp of the
  * reference's own rounding, plus one smallest number for each operation that may underflow. An
- * error {@code ex} that x already has adds {@code sum ex |w|}.
+ * error {@code ex} that x already has adds {@code sum ex |w|}. Where products take numbers below a
+ * smallest one for 0 ({@link Rounding#flush}), each operand may lose that much, times the other
+ * operand, and each sum: K of them, and as many again where tiles have sums of their own.
  */
 final class LinearBounds {
   private LinearBounds() {}
@@ -36,9 +38,11 @@ final class LinearBounds {
       for (int o = 0; o < n; o++) {
         double magnitude = Math.abs(bias[o]);
         double inherited = 0;
+        double operands = 2.0 * k + 2;
         for (int i = 0; i < k; i++) {
           double weight = Math.abs(w[o * k + i]);
           magnitude += Math.abs(x[t * k + i]) * weight;
+          operands += Math.abs(x[t * k + i]) + weight;
           if (xError != null) {
             inherited += xError[t * k + i] * weight;
           }
@@ -47,7 +51,8 @@ final class LinearBounds {
             gamma * (magnitude + inherited)
                 + inherited
                 + Rounding.HALF_ULP * Math.abs(y[t * n + o])
-                + (k + 2) * Rounding.TINY;
+                + (k + 2) * Rounding.TINY
+                + r.flush() * operands;
       }
     }
     return bound;

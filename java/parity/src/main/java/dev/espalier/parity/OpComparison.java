@@ -31,15 +31,23 @@ final class OpComparison {
   }
 
   Rounding rounding(OpKind op) {
-    return Tolerances.of(op, tested.elements(), tested);
+    return Tolerances.of(op, tested.products(), tested);
   }
 
   /**
    * The tensor's values, rounded to what the backend under test can hold; the tensor keeps them.
    */
   float[] settled(Tensor x) {
+    return settled(x, tested.elements());
+  }
+
+  /** The same to what a product of the backend under test rounds its operands to. */
+  float[] settledOperand(Tensor x) {
+    return settled(x, tested.products());
+  }
+
+  private float[] settled(Tensor x, DType elements) {
     float[] values = values(x);
-    DType elements = tested.elements();
     if (Halves.isHalf(elements)) {
       float largest = Halves.largest(elements);
       for (int i = 0; i < values.length; i++) {

@@ -123,7 +123,7 @@ public final class ParityBackend extends ParityPacking {
       return;
     }
     PairedLinear p = (PairedLinear) w;
-    float[] in = comparison.settled(x);
+    float[] in = comparison.settledOperand(x);
     reference.linear(x, p.reference(), y);
     float[] actual =
         OpRunner.run(
@@ -285,12 +285,12 @@ public final class ParityBackend extends ParityPacking {
     }
     PairedLinear first = (PairedLinear) w.intermediate();
     PairedLinear second = (PairedLinear) w.output();
-    float[] in = comparison.settled(x);
+    float[] in = comparison.settledOperand(x);
     Tensor f = workspace.allocate(x.rows(), first.outputs());
     reference.linear(x, first.reference(), f);
     float[] inner = comparison.settled(f);
     reference.activation(w.activation(), f, f);
-    float[] activated = comparison.settled(f);
+    float[] activated = comparison.settledOperand(f);
     reference.linear(f, second.reference(), y);
     float[] expected = comparison.values(y);
     checkQuantized(in, x, first, inner);
@@ -303,7 +303,7 @@ public final class ParityBackend extends ParityPacking {
       // Both sides store, each with an error of its own.
       double e = innerError[i] + 2 * r.stored(inner[i], innerError[i]);
       error[i] += ActivationBounds.slope(w.activation()) * e;
-      error[i] += 2 * r.stored(activated[i], error[i]);
+      error[i] += 2 * (r.stored(activated[i], error[i]) + r.operand(activated[i], error[i]));
     }
     double[] bound = linearBound(r, activated, error, x.rows(), second, expected);
     FeedForward packed = new FeedForward(first.tested(), w.activation(), second.tested());

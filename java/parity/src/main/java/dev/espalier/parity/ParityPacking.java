@@ -24,8 +24,8 @@ import java.util.function.Function;
 
 /**
  * Packs every weight twice: for the {@link JavaBackend} and for the backend under test, and keeps
- * the values that bounds are derived from. Where the backend under test has elements of 16 bits,
- * dense weights are rounded to them first, for both.
+ * the values that bounds are derived from. Where the backend under test has elements or products of
+ * 16 bits, dense weights are rounded to them first, for both.
  */
 abstract class ParityPacking implements Backend {
   final JavaBackend reference = new JavaBackend();
@@ -42,7 +42,7 @@ abstract class ParityPacking implements Backend {
   @Override
   public Linear linear(int outputs, int inputs, RowSource weight, float[] bias) {
     float[] values = new float[Math.multiplyExact(outputs, inputs)];
-    weight.roundedTo(tested.elements(), "weight", inputs).read(0, outputs, values);
+    weight.roundedTo(tested.products(), "weight", inputs).read(0, outputs, values);
     RowSource rows = RowSource.withDtype(RowSource.of(values, inputs), kept(weight));
     return new PairedLinear(
         reference.linear(outputs, inputs, rows, bias),
@@ -55,9 +55,15 @@ abstract class ParityPacking implements Backend {
             : Optional.empty());
   }
 
-  /** What a weight is packed as: where it was rounded to the backend's elements, as fp32. */
+  /**
+   * What a weight is packed as: where it was rounded to the backend's elements, as fp32; where it
+   * was rounded for the backend's products, as what it was rounded to.
+   */
   private DType kept(RowSource weight) {
-    return Halves.isHalf(tested.elements()) ? DType.F32 : weight.dtype();
+    if (Halves.isHalf(tested.elements())) {
+      return DType.F32;
+    }
+    return Halves.isHalf(tested.products()) ? tested.products() : weight.dtype();
   }
 
   private static CodeSource quantized(float[] values, int columns, int inputBlock) {
@@ -82,7 +88,7 @@ abstract class ParityPacking implements Backend {
 
   @Override
   public Linear blockLinear(BlockMask blocks, RowSource weight, float[] bias) {
-    RowSource given = weight.roundedTo(tested.elements(), "weight", blocks.columns());
+    RowSource given = weight.roundedTo(tested.products(), "weight", blocks.columns());
     float[] values = read(given, blocks.rows(), blocks.columns());
     RowSource rows = RowSource.withDtype(RowSource.of(values, blocks.columns()), kept(weight));
     return new PairedLinear(

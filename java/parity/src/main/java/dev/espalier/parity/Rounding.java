@@ -9,11 +9,25 @@ package dev.espalier.parity;
  *     function
  * @param store largest relative error of keeping a value in a tensor of 16 bits, 0 for fp32
  * @param storeLeast largest absolute error of that where values underflow
+ * @param operand largest relative error of rounding what a product is to take beyond that, 0 where
+ *     it takes values as they are kept
+ * @param flush the number below which operands and sums of products count as 0; 0 where they do not
  */
-public record Rounding(double unit, double function, double store, double storeLeast) {
+public record Rounding(
+    double unit, double function, double store, double storeLeast, double operand, double flush) {
   /** Tensors in fp32: keeping a value is no rounding beyond that of the op. */
   public Rounding(double unit, double function) {
     this(unit, function, 0, 0);
+  }
+
+  /** Tensors in 16 bits, which products take as they are. */
+  public Rounding(double unit, double function, double store, double storeLeast) {
+    this(unit, function, store, storeLeast, 0, 0);
+  }
+
+  /** What rounding a value for a product costs that is {@code y} give or take {@code error}. */
+  double operand(double y, double error) {
+    return operand * (Math.abs(y) + error) + flush;
   }
 
   /** What keeping a value costs that is {@code y} give or take {@code error}. */

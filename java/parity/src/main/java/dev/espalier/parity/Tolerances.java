@@ -38,6 +38,13 @@ public final class Tolerances {
    */
   private static final double TENSOR_CORE = 0x1p-22;
 
+  /**
+   * Products of bf16 numbers on a CPU (vdpbf16ps, tdpbf16ps): exact, sums rounded to nearest as in
+   * fp32, operands and sums below 2^-126 taken for 0. All other ops are fp32's.
+   */
+  private static final Rounding BF16_PRODUCTS =
+      new Rounding(FP32.unit(), FP32.function(), 0, 0, 0x1p-8, 0x1p-126);
+
   private record Key(OpKind op, DType dtype, String backend) {}
 
   private static final Map<Key, Rounding> TABLE = table();
@@ -50,6 +57,7 @@ public final class Tolerances {
       table.put(new Key(op, DType.F32, "java"), REFERENCE);
       table.put(new Key(op, DType.F32, "cpu"), FP32);
       table.put(new Key(op, DType.F32, "cuda"), FP32);
+      table.put(new Key(op, DType.BF16, "cpu"), isProduct(op) ? BF16_PRODUCTS : FP32);
       double unit = usesTensorCores(op) ? TENSOR_CORE : FP32.unit();
       table.put(
           new Key(op, DType.F16, "cuda"), new Rounding(unit, FP32.function(), 0x1p-11, 0x1p-25));
@@ -59,9 +67,13 @@ public final class Tolerances {
     return Map.copyOf(table);
   }
 
+  private static boolean isProduct(OpKind op) {
+    return op == OpKind.LINEAR || op == OpKind.FEED_FORWARD;
+  }
+
   /** In 16 bits. int8 sums are exact; all else is fp32 arithmetic between loads and stores. */
   private static boolean usesTensorCores(OpKind op) {
-    return op == OpKind.LINEAR || op == OpKind.FEED_FORWARD || op == OpKind.ATTENTION;
+    return isProduct(op) || op == OpKind.ATTENTION;
   }
 
   /**

@@ -36,6 +36,14 @@ public interface Backend extends AutoCloseable {
     return DType.F32;
   }
 
+  /**
+   * What both operands of a linear layer whose weights are of this type are rounded to before they
+   * are multiplied. Where it is F32 products are fp32 arithmetic, whatever weights are kept as.
+   */
+  default DType products() {
+    return elements();
+  }
+
   /** How many forward passes may run at once without taking each other's processors. */
   int lanes();
 

@@ -45,7 +45,8 @@ public final class Backends {
    * @param isa the instruction set of the cpu backend; empty for the best
    * @param threads that compute at any time on the cpu; 0 for one per processor
    * @param dtype that a model is to be packed in: a GPU keeps tensors in it too, in fp16 unless it
-   *     is F32 or BF16; the others keep them in fp32
+   *     is F32 or BF16; the others keep them in fp32. Where it is BF16 the cpu multiplies bf16
+   *     numbers if its instruction set can
    * @throws BackendUnavailableException if the backend was asked for by name and is not available,
    *     or the native library is one of another release; says what is missing
    * @throws InvalidInputException if the backend is unknown
@@ -62,14 +63,14 @@ public final class Backends {
       case "java":
         return new JavaBackend();
       case "cpu":
-        return new CpuBackend(isa.orElseGet(InstructionSet::best), count);
+        return cpu(isa, count, dtype);
       case "auto":
         Optional<Backend> gpu = isa.isEmpty() ? gpu(dtype) : Optional.empty();
         if (gpu.isPresent()) {
           return gpu.get();
         }
         if (CpuBackend.isAvailable()) {
-          return new CpuBackend(isa.orElseGet(InstructionSet::best), count);
+          return cpu(isa, count, dtype);
         }
         if (NativeLibrary.isMismatched()) {
           NativeLibrary.load(); // throws
@@ -104,6 +105,12 @@ public final class Backends {
     } else if (CpuBackend.isAvailable()) {
       LOG.warn("using the CPU, not the GPU: {}", cause.getMessage());
     }
+  }
+
+  private static Backend cpu(Optional<InstructionSet> isa, int threads, Optional<DType> dtype) {
+    InstructionSet set = isa.orElseGet(InstructionSet::best);
+    boolean bf16 = dtype.isPresent() && dtype.get() == DType.BF16 && set.multipliesBf16();
+    return new CpuBackend(set, threads, bf16 ? DType.BF16 : DType.F32);
   }
 
   private static DType cudaElements(Optional<DType> dtype) {

@@ -14,6 +14,7 @@ import dev.espalier.tensor.DType;
 public final class CpuBackend extends NativeBackend {
   private final InstructionSet isa;
   private final int threads;
+  private final DType products;
 
   /** The best instruction set of this machine and one thread per processor. */
   public CpuBackend() {
@@ -26,13 +27,26 @@ public final class CpuBackend extends NativeBackend {
    * @throws BackendUnavailableException if the native library or the instruction set is missing
    */
   public CpuBackend(InstructionSet isa, int threads) {
-    super("cpu backend", create(isa, threads), DType.F32, true);
-    this.isa = isa;
-    this.threads = threads;
+    this(isa, threads, DType.F32);
   }
 
-  private static long create(InstructionSet isa, int threads) {
+  /**
+   * @param products {@link DType#BF16}: layers whose weights are bf16 round their input to bf16 too
+   *     and multiply these numbers, sums being fp32; {@link DType#F32}: they compute in fp32
+   * @throws BackendUnavailableException also if the instruction set has no such products
+   */
+  public CpuBackend(InstructionSet isa, int threads, DType products) {
+    super("cpu backend", create(isa, threads, products), DType.F32, true);
+    this.isa = isa;
+    this.threads = threads;
+    this.products = products;
+  }
+
+  private static long create(InstructionSet isa, int threads, DType products) {
     NativeLibrary.load();
+    if (products != DType.F32 && products != DType.BF16) {
+      throw new IllegalArgumentException("products must be F32 or BF16, got " + products);
+    }
     if (threads < 1) {
       throw new IllegalArgumentException("threads must be at least 1, got " + threads);
     }
@@ -42,6 +56,14 @@ public final class CpuBackend extends NativeBackend {
               + isa.label()
               + "; the best it has is "
               + InstructionSet.best().label());
+    }
+    if (products == DType.BF16 && !isa.multipliesBf16()) {
+      throw new BackendUnavailableException(
+          "cpu: "
+              + isa.label()
+              + " has no bf16 products; "
+              + InstructionSet.AVX512_BF16.label()
+              + " and later sets have, others compute with bf16 weights in fp32");
     }
     long[] out = new long[1];
     check(Espalier.esp_backend_create(isa.ordinal(), threads, out));
@@ -73,7 +95,13 @@ public final class CpuBackend extends NativeBackend {
 
   @Override
   public String description() {
-    return "cpu (" + isa.label() + ", " + threads + (threads == 1 ? " thread)" : " threads)");
+    String how = products == DType.BF16 ? ", bf16 products, " : ", ";
+    return "cpu (" + isa.label() + how + threads + (threads == 1 ? " thread)" : " threads)");
+  }
+
+  @Override
+  public DType products() {
+    return products;
   }
 
   @Override

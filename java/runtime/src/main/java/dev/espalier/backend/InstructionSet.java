@@ -18,7 +18,9 @@ public enum InstructionSet {
   /** The same as AVX-VNNI in the encoding of AVX-512. */
   AVX512VL_VNNI("avx512vl-vnni"),
   AVX512("avx512"),
-  AVX512_VNNI("avx512-vnni");
+  AVX512_VNNI("avx512-vnni"),
+  /** The same with products of bf16 numbers. */
+  AVX512_BF16("avx512-bf16");
 
   private final String label;
 
@@ -29,6 +31,11 @@ public enum InstructionSet {
   /** Its name for people and flags, e.g. {@code avx512-vnni}. */
   public String label() {
     return label;
+  }
+
+  /** Whether it can multiply bf16 numbers; others compute with bf16 weights in fp32. */
+  public boolean multipliesBf16() {
+    return compareTo(AVX512_BF16) >= 0;
   }
 
   /** Whether both this machine and this build have it. */

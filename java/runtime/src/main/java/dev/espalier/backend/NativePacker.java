@@ -27,12 +27,12 @@ final class NativePacker {
 
   Linear linear(int outputs, int inputs, RowSource weight, float[] bias) {
     DType dtype = backend.keepsHalves() ? weight.dtype() : DType.F32;
-    return fill(create(outputs, inputs, dtype, code(dtype)), weight, bias);
+    return fill(create(outputs, inputs, dtype, linearCode(dtype)), weight, bias);
   }
 
   Linear blockLinear(BlockMask blocks, RowSource weight, float[] bias) {
     DType dtype = backend.keepsHalves() ? weight.dtype() : DType.F32;
-    return fill(create(blocks, dtype, code(dtype)), weight, bias);
+    return fill(create(blocks, dtype, linearCode(dtype)), weight, bias);
   }
 
   private Linear fill(Packed w, RowSource weight, float[] bias) {
@@ -109,6 +109,13 @@ final class NativePacker {
       case BF16 -> Espalier.ESP_BF16;
       default -> throw new IllegalArgumentException("no weight is " + dtype);
     };
+  }
+
+  /** That of a linear layer's weight, which says how it is multiplied too. */
+  private int linearCode(DType dtype) {
+    return dtype == DType.BF16 && backend.products() == DType.BF16
+        ? Espalier.ESP_BF16_PRODUCTS
+        : code(dtype);
   }
 
   private Packed create(int outputs, int inputs, DType dtype, int code) {

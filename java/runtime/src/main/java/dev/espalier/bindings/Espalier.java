@@ -24,7 +24,7 @@ import org.bytedeco.javacpp.annotation.Platform;
 @NoException
 public final class Espalier {
   /** {@code ESP_ABI_VERSION} of the header that this class was written from. */
-  public static final int ABI_VERSION = 8;
+  public static final int ABI_VERSION = 9;
 
   // esp_status
   public static final int ESP_OK = 0;
@@ -46,7 +46,8 @@ public final class Espalier {
   public static final int ESP_ISA_AVX512VL_VNNI = 3;
   public static final int ESP_ISA_AVX512 = 4;
   public static final int ESP_ISA_AVX512_VNNI = 5;
-  public static final int ESP_ISA_COUNT = 6;
+  public static final int ESP_ISA_AVX512_BF16 = 6;
+  public static final int ESP_ISA_COUNT = 7;
 
   // activations
   public static final int ESP_GELU = 0;
@@ -68,6 +69,7 @@ public final class Espalier {
   public static final int ESP_I8 = 1;
   public static final int ESP_F16 = 2;
   public static final int ESP_BF16 = 3;
+  public static final int ESP_BF16_PRODUCTS = 4;
 
   // what a head's queries attend to
   public static final int ESP_HEAD_FULL = 0;

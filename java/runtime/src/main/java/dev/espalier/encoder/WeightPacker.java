@@ -142,6 +142,7 @@ final class WeightPacker {
     int rows = parts.stream().mapToInt(StoredMatrix::rows).sum();
     int columns = parts.stream().mapToInt(StoredMatrix::columns).sum();
     float[] values = new float[Math.multiplyExact(rows, columns)];
+    List<DType> dtypes = parts.stream().map(p -> values(p, true).dtype()).distinct().toList();
     float[] bias = new float[rows];
     int row = 0;
     int column = 0;
@@ -158,7 +159,9 @@ final class WeightPacker {
       row += part.rows();
       column += part.columns();
     }
-    RowSource source = RowSource.of(values, columns);
+    RowSource source =
+        RowSource.withDtype(
+            RowSource.of(values, columns), dtypes.size() == 1 ? dtypes.get(0) : DType.F32);
     return keep(
         ZeroBlocks.of(source, rows, columns)
             .map(blocks -> backend.blockLinear(blocks, source, bias))

@@ -17,9 +17,11 @@ import java.util.Set;
  * @param threads that compute at any time; 0 for one per processor
  * @param batchTokens the token budget of one forward pass; a longer sequence goes alone
  * @param dtype of the encoder's linear layers and word table: {@link DType#F32}; {@link DType#F16}
- *     or {@link DType#BF16} to round at load what is not stored so, arithmetic staying fp32; {@link
- *     DType#I8} to quantize at load what is not stored so; empty for each as it is stored. On a GPU
- *     tensors and fp32 weights are fp16 unless this is F32 or BF16
+ *     or {@link DType#BF16} to round at load what is not stored so; {@link DType#I8} to quantize at
+ *     load what is not stored so; empty for each as it is stored. With F16, and as stored,
+ *     arithmetic stays fp32; with BF16 the inputs of linear layers are rounded too where the
+ *     processor multiplies bf16 numbers. On a GPU tensors and fp32 weights are fp16 unless this is
+ *     F32 or BF16
  */
 public record ModelOptions(
     String backend,

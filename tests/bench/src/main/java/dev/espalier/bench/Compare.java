@@ -39,7 +39,10 @@ public final class Compare implements Callable<Integer> {
               + " has the head for it")
   String taskName;
 
-  @Option(names = "--dtype", defaultValue = "fp32", description = "fp32 (default) or int8")
+  @Option(
+      names = "--dtype",
+      defaultValue = "fp32",
+      description = "fp32 (default), int8, or bf16, in which ONNX Runtime stays in fp32")
   String dtype;
 
   @Option(

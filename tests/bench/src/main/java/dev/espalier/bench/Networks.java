@@ -6,6 +6,7 @@ import dev.espalier.ModelNotFoundException;
 import dev.espalier.tensor.DType;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Map;
 import java.util.Optional;
 
 /**
@@ -22,22 +23,26 @@ record Networks(String ours, DType dtype, String full, PeerFiles files, PeerFile
   /** Ends the short names of models that ONNX Runtime's tools quantized. */
   private static final String QUANTIZED = "-q";
 
+  private static final Map<String, DType> TYPES =
+      Map.of("fp32", DType.F32, "bf16", DType.BF16, "int8", DType.I8);
+
   /**
    * Finds all of them. In int8, ONNX Runtime gets its own int8 model: of a short name the one with
    * {@code -q} behind it, or what its {@code quantize_dynamic} makes of a network that has no ONNX
-   * file of its own.
+   * file of its own. In bf16, which its processor kernels do not have, it stays in fp32.
    *
-   * @param dtype fp32 or int8
+   * @param dtype fp32, bf16 or int8
    * @param ortModel what ONNX Runtime loads instead, if anything
    * @throws InvalidInputException if the dtype is not known, or int8 is wanted and no int8 model
    *     for ONNX Runtime is known
    * @throws EspalierException as {@link PeerFiles#of}
    */
   static Networks of(String model, String dtype, Optional<Path> ortModel) {
-    boolean int8 = dtype.equals("int8");
-    if (!int8 && !dtype.equals("fp32")) {
-      throw new InvalidInputException("--dtype " + dtype + ": known are fp32 and int8");
+    DType type = TYPES.get(dtype);
+    if (type == null) {
+      throw new InvalidInputException("--dtype " + dtype + ": known are fp32, bf16 and int8");
     }
+    boolean int8 = type == DType.I8;
     boolean shortName = !Files.exists(Path.of(model));
     String full = shortName && int8 ? withoutSuffix(model) : model;
     PeerFiles files = PeerFiles.of(full);
@@ -48,7 +53,7 @@ record Networks(String ours, DType dtype, String full, PeerFiles files, PeerFile
       } else {
         ort = int8 ? quantized(model, full, shortName) : files;
       }
-      return new Networks(model, int8 ? DType.I8 : DType.F32, full, files, ort);
+      return new Networks(model, type, full, files, ort);
     } catch (RuntimeException e) {
       files.close();
       throw e;

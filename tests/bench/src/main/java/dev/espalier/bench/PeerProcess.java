@@ -32,7 +32,7 @@ final class PeerProcess implements AutoCloseable {
    *
    * @param script tests/bench/peers/run
    * @param files the fp32 network and its tokenizer
-   * @param dtype fp32 or int8, to which an engine quantizes by itself
+   * @param dtype fp32, bf16 or int8, to which an engine quantizes by itself
    * @param calibration a JSON array of texts, for engines that quantize by examples
    */
   record Setup(

@@ -57,6 +57,13 @@ class BatchIndependenceTest {
   }
 
   @ParameterizedTest
+  @MethodSource("dev.espalier.parity.Subject#bf16")
+  void aModelInBf16GivesTheSameBits(Subject subject) {
+    run(subject, () -> RandomModel.of(192, 6, 768, 2, 17), DType.BF16, 25);
+    run(subject, () -> RandomModel.of(105, 7, 333, 1, 18), DType.BF16, 10);
+  }
+
+  @ParameterizedTest
   @MethodSource("dev.espalier.parity.Subject#all")
   void theGoldensGiveTheSameBits(Subject subject) {
     List<Path> goldens = Shared.goldens();
@@ -90,7 +97,7 @@ class BatchIndependenceTest {
     // The reference has one thread, the emulator does not gain by more.
     int most = subject.backend().equals("java") || subject.isEmulated() ? 1 : 4;
     for (int threads = 1; threads <= most; threads++) {
-      try (Backend backend = subject.open(threads);
+      try (Backend backend = subject.open(threads, dtype == DType.BF16 ? dtype : DType.F32);
           ModelSource source = model.get();
           Encoder encoder = EncoderPacker.pack(source, backend, dtype);
           Workspace workspace = backend.workspace(encoder.plan(BATCH_TOKENS, end(encoder)))) {

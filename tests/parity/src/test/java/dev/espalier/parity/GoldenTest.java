@@ -44,6 +44,12 @@ class GoldenTest {
     }
   }
 
+  @ParameterizedTest
+  @MethodSource("dev.espalier.parity.Subject#bf16")
+  void everyOpIsRightInBf16Products(Subject subject) {
+    opByOp(subject, subject.open(2, DType.BF16), DType.BF16);
+  }
+
   private static void check(ParityReport report, int atLeast) {
     System.out.printf("goldens on %s: largest max_rel %.2e%n", report.backend(), report.maxRel());
     assertTrue(report.fixtures().size() >= atLeast, report::toText);
@@ -56,11 +62,16 @@ class GoldenTest {
   @ParameterizedTest
   @MethodSource("dev.espalier.parity.Subject#allAndEmulated")
   void everyOpOfEveryLayerIsRightOnTheReferencesOwnInput(Subject subject) {
+    opByOp(subject, subject.open(2), DType.F32);
+  }
+
+  /** Closes the backend. */
+  private static void opByOp(Subject subject, Backend opened, DType dtype) {
     List<Path> models = models(subject);
     List<String> violations = new ArrayList<>();
     double[] worst = new double[1];
     int[] checks = new int[1];
-    try (Backend backend = subject.open(2)) {
+    try (Backend backend = opened) {
       for (Path directory : models) {
         String name = directory.getFileName().toString();
         ParityBackend parity =
@@ -71,12 +82,12 @@ class GoldenTest {
                   worst[0] = Math.max(worst[0], c.worst());
                   c.violation().ifPresent(violations::add);
                 });
-        opByOp(directory, name, DType.F32, parity);
+        opByOp(directory, name, dtype, parity);
       }
     }
     System.out.printf(
-        "op by op inside the goldens on %-15s %5d comparisons, largest error / bound %.3f%n",
-        subject, checks[0], worst[0]);
+        "op by op inside the goldens in %s on %-15s %5d comparisons, largest error / bound %.3f%n",
+        dtype, subject, checks[0], worst[0]);
     assertEquals(List.of(), violations);
     assertTrue(checks[0] > 8 * models.size(), () -> "only " + checks[0] + " comparisons");
   }

@@ -36,6 +36,15 @@ class OpParityTest {
     }
   }
 
+  @ParameterizedTest
+  @MethodSource("dev.espalier.parity.Subject#bf16")
+  void everyElementLiesWithinItsBoundInBf16Products(Subject subject) {
+    try (Backend backend = subject.open(2, DType.BF16)) {
+      assertEquals(DType.BF16, backend.products());
+      assertWithinBounds(OpSuite.run(backend, 60, SEED));
+    }
+  }
+
   private static void assertWithinBounds(OpReport report) {
     System.out.print(report.toText());
     for (OpReport.Row row : report.rows()) {

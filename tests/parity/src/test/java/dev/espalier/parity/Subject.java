@@ -63,8 +63,18 @@ record Subject(String backend, Optional<InstructionSet> isa) {
     return Arrays.stream(InstructionSet.values()).map(i -> new Subject("cpu", Optional.of(i)));
   }
 
+  /** Those of them that multiply bf16 numbers. */
+  static Stream<Subject> bf16() {
+    return cpu().filter(s -> s.isa().orElseThrow().multipliesBf16());
+  }
+
   /** The backend with {@code threads} threads; skips the test if it is missing. */
   Backend open(int threads) {
+    return open(threads, DType.F32);
+  }
+
+  /** The same, made for models in a type. */
+  Backend open(int threads, DType dtype) {
     Optional<String> missing = missing();
     if (missing.isPresent()) {
       if (isRequired()) {
@@ -73,8 +83,8 @@ record Subject(String backend, Optional<InstructionSet> isa) {
       Shared.skip(this + ": " + missing.get());
     }
     return backend.equals("simt")
-        ? Emulator.open(DType.F32)
-        : Backends.create(backend, isa, threads);
+        ? Emulator.open(dtype)
+        : Backends.create(backend, isa, threads, Optional.of(dtype));
   }
 
   private Optional<String> missing() {
@@ -113,6 +123,8 @@ record Subject(String backend, Optional<InstructionSet> isa) {
           case AVX512 -> List.of("avx512f", "avx512bw", "avx512vl", "avx512dq");
           case AVX512VL_VNNI, AVX512_VNNI ->
               List.of("avx512f", "avx512bw", "avx512vl", "avx512dq", "avx512_vnni");
+          case AVX512_BF16 ->
+              List.of("avx512f", "avx512bw", "avx512vl", "avx512dq", "avx512_vnni", "avx512_bf16");
         };
     try {
       Set<String> flags =
