@@ -6,19 +6,20 @@
 #include "element.cuh"
 #include "launch.cuh"
 #include "ops.h"
+#include "row_count.cuh"
 
 namespace espalier {
 namespace gpu {
 namespace {
 
 template <typename E>
-__global__ void __launch_bounds__(256) activation_kernel(int32_t activation, const E* x, int64_t x_pitch, int64_t rows,
+__global__ void __launch_bounds__(256) activation_kernel(int32_t activation, const E* x, int64_t x_pitch, RowCount rows,
                                                          int columns, E* y, int64_t y_pitch) {
   constexpr int N = kPack<E>;
   const int packs = (columns + N - 1) / N;
   const int64_t index = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
   const int64_t row = index / packs;
-  if (row >= rows) return;
+  if (row >= count_of(rows)) return;
   const int c = static_cast<int>(index - row * packs) * N;
   float v[N];
   load_pack(x + row * x_pitch + c, columns - c, true, v);
@@ -29,13 +30,13 @@ __global__ void __launch_bounds__(256) activation_kernel(int32_t activation, con
 
 }  // namespace
 
-cudaError_t activation(int32_t dtype, int32_t activation, const void* x, int64_t x_pitch, int64_t rows, int64_t columns,
-                       void* y, int64_t y_pitch, cudaStream_t stream) {
+cudaError_t activation(int32_t dtype, int32_t activation, const void* x, int64_t x_pitch, RowCount rows,
+                       int64_t columns, void* y, int64_t y_pitch, cudaStream_t stream) {
   return with_element(dtype, [&](auto element) {
     using E = typename decltype(element)::Type;
     const int64_t packs = (columns + kPack<E> - 1) / kPack<E>;
     LaunchShape shape;
-    shape.grid = dim3(static_cast<unsigned>((rows * packs + 255) / 256));
+    shape.grid = dim3(static_cast<unsigned>((rows.most * packs + 255) / 256));
     shape.block = dim3(256);
     shape.stream = stream;
     return launch(activation_kernel<E>, shape, activation, static_cast<const E*>(x), x_pitch, rows,

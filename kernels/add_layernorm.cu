@@ -6,6 +6,7 @@
 #include "launch.cuh"
 #include "layernorm.cuh"
 #include "quantize.cuh"
+#include "row_count.cuh"
 
 namespace espalier {
 namespace gpu {
@@ -13,12 +14,12 @@ namespace {
 
 template <typename E, bool coded>
 __global__ void __launch_bounds__(kNormWarps * 32)
-    add_layernorm_kernel(const E* x, int64_t x_pitch, const E* r, int64_t r_pitch, int64_t rows, int columns,
+    add_layernorm_kernel(const E* x, int64_t x_pitch, const E* r, int64_t r_pitch, RowCount rows, int columns,
                          const float* gamma, const float* beta, float eps, E* y, int64_t y_pitch, Codes to) {
   constexpr int N = kPack<E>;
   const int warp = static_cast<int>(threadIdx.x) / 32;
   const int64_t row = static_cast<int64_t>(blockIdx.x) * (blockDim.x / 32) + warp;
-  if (row >= rows) return;
+  if (row >= count_of(rows)) return;
   const LaneRow<E> s(dynamic_shared<float>() + warp * LaneRow<E>::floats(columns));
   for (int c = static_cast<int>(threadIdx.x) % 32 * N; c < columns; c += 32 * N) {
     const int valid = columns - c;
@@ -49,14 +50,14 @@ __global__ void __launch_bounds__(kNormWarps * 32)
 
 }  // namespace
 
-cudaError_t add_layernorm(int32_t dtype, const void* x, int64_t x_pitch, const void* r, int64_t r_pitch, int64_t rows,
+cudaError_t add_layernorm(int32_t dtype, const void* x, int64_t x_pitch, const void* r, int64_t r_pitch, RowCount rows,
                           int64_t columns, const float* gamma, const float* beta, float eps, void* y, int64_t y_pitch,
                           const Codes& codes, cudaStream_t stream) {
   return with_element(dtype, [&](auto element) {
     using E = typename decltype(element)::Type;
     const int warps = norm_warps<E>(columns);
     LaunchShape shape;
-    shape.grid = dim3(static_cast<unsigned>((rows + warps - 1) / warps));
+    shape.grid = dim3(static_cast<unsigned>((rows.most + warps - 1) / warps));
     shape.block = dim3(32 * warps);
     shape.shared_bytes = static_cast<size_t>(LaneRow<E>::floats(columns)) * warps * sizeof(float);
     shape.stream = stream;

@@ -10,6 +10,7 @@
 #include "launch.cuh"
 #include "ops.h"
 #include "reduce.cuh"
+#include "row_count.cuh"
 
 namespace espalier {
 namespace gpu {
@@ -42,10 +43,10 @@ __device__ __forceinline__ void load_tile(float* shared, const E* x, int64_t pit
 // three beside.
 template <typename E, int value_width>
 __global__ void __launch_bounds__(kThreads)
-    attention_kernel(const E* qkv, int64_t qkv_pitch, int64_t sequences, const int32_t* offsets,
+    attention_kernel(const E* qkv, int64_t qkv_pitch, RowCount sequences, const int32_t* offsets,
                      const uint8_t* key_mask, const Head* heads, HeadMask head_mask, E* context,
                      int64_t context_pitch) {
-  const QueryTile tile = find_query_tile<kQueries>(blockIdx.x, sequences, offsets);
+  const QueryTile tile = find_query_tile<kQueries>(blockIdx.x, count_of(sequences), offsets);
   if (tile.first >= tile.length) return;
   const Head head = heads[blockIdx.y];
   const float factor = head_mask.of(tile.sequence, head.index);
@@ -156,12 +157,12 @@ __global__ void __launch_bounds__(kThreads)
 }
 
 template <typename E, int value_width>
-cudaError_t start(const void* qkv, int64_t qkv_pitch, int64_t tokens, int64_t sequences, const int32_t* offsets,
+cudaError_t start(const void* qkv, int64_t qkv_pitch, RowCount tokens, RowCount sequences, const int32_t* offsets,
                   const uint8_t* key_mask, const HeadList& heads, HeadMask head_mask, void* context,
                   int64_t context_pitch, cudaStream_t stream) {
   LaunchShape shape;
-  shape.grid =
-      dim3(static_cast<unsigned>(query_tile_slots<kQueries>(tokens, sequences)), static_cast<unsigned>(heads.count));
+  shape.grid = dim3(static_cast<unsigned>(query_tile_slots<kQueries>(tokens.most, sequences.most)),
+                    static_cast<unsigned>(heads.count));
   shape.block = dim3(kThreads);
   shape.shared_bytes =
       ((kQueries + kKeys) * row_pitch(heads.largest_qk) + kKeys * row_pitch(heads.largest_v) + kQueries * (kKeys + 1)) *
@@ -173,10 +174,10 @@ cudaError_t start(const void* qkv, int64_t qkv_pitch, int64_t tokens, int64_t se
 
 }  // namespace
 
-cudaError_t attention(int32_t dtype, const void* qkv, int64_t qkv_pitch, int64_t tokens, int64_t sequences,
+cudaError_t attention(int32_t dtype, const void* qkv, int64_t qkv_pitch, RowCount tokens, RowCount sequences,
                       const int32_t* offsets, const uint8_t* key_mask, const HeadList& heads, const float* head_mask,
                       int64_t head_mask_pitch, void* context, int64_t context_pitch, cudaStream_t stream) {
-  if (tokens == 0 || sequences == 0) return cudaSuccess;
+  if (tokens.most == 0 || sequences.most == 0) return cudaSuccess;
   return with_element(dtype, [&](auto element) {
     using E = typename decltype(element)::Type;
     const auto of_width = heads.largest_v <= 32    ? start<E, 32>

@@ -13,6 +13,7 @@
 #include "ops.h"
 #include "ptx.cuh"
 #include "reduce.cuh"
+#include "row_count.cuh"
 
 namespace espalier {
 namespace gpu {
@@ -202,10 +203,10 @@ __device__ __forceinline__ void store_rows(const Rows<width>& rows, float factor
 
 template <int width, typename E>
 __global__ void __launch_bounds__(kThreads)
-    attention_half_kernel(const E* qkv, int64_t qkv_pitch, int64_t sequences, const int32_t* offsets,
+    attention_half_kernel(const E* qkv, int64_t qkv_pitch, RowCount sequences, const int32_t* offsets,
                           const uint8_t* key_mask, const Head* heads, HeadMask head_mask, E* context,
                           int64_t context_pitch) {
-  const QueryTile tile = find_query_tile<kQueries>(blockIdx.x, sequences, offsets);
+  const QueryTile tile = find_query_tile<kQueries>(blockIdx.x, count_of(sequences), offsets);
   if (tile.first >= tile.length) return;
   const Head head = heads[blockIdx.y];
   const float factor = head_mask.of(tile.sequence, head.index);
@@ -264,12 +265,12 @@ __global__ void __launch_bounds__(kThreads)
 }
 
 template <int width, typename E>
-cudaError_t start(const void* qkv, int64_t qkv_pitch, int64_t tokens, int64_t sequences, const int32_t* offsets,
+cudaError_t start(const void* qkv, int64_t qkv_pitch, RowCount tokens, RowCount sequences, const int32_t* offsets,
                   const uint8_t* key_mask, const HeadList& heads, HeadMask head_mask, void* context,
                   int64_t context_pitch, cudaStream_t stream) {
   LaunchShape shape;
-  shape.grid =
-      dim3(static_cast<unsigned>(query_tile_slots<kQueries>(tokens, sequences)), static_cast<unsigned>(heads.count));
+  shape.grid = dim3(static_cast<unsigned>(query_tile_slots<kQueries>(tokens.most, sequences.most)),
+                    static_cast<unsigned>(heads.count));
   shape.block = dim3(kThreads);
   shape.shared_bytes = 5 * 64 * kRowBytes<width>;
   shape.stream = stream;
@@ -278,7 +279,7 @@ cudaError_t start(const void* qkv, int64_t qkv_pitch, int64_t tokens, int64_t se
 }
 
 template <typename E>
-cudaError_t start_width(int32_t widest, const void* qkv, int64_t qkv_pitch, int64_t tokens, int64_t sequences,
+cudaError_t start_width(int32_t widest, const void* qkv, int64_t qkv_pitch, RowCount tokens, RowCount sequences,
                         const int32_t* offsets, const uint8_t* key_mask, const HeadList& heads, HeadMask head_mask,
                         void* context, int64_t context_pitch, cudaStream_t stream) {
   const auto of_width = widest <= 32   ? start<32, E>
@@ -291,11 +292,11 @@ cudaError_t start_width(int32_t widest, const void* qkv, int64_t qkv_pitch, int6
 
 }  // namespace
 
-cudaError_t attention_half(int32_t dtype, const void* qkv, int64_t qkv_pitch, int64_t tokens, int64_t sequences,
+cudaError_t attention_half(int32_t dtype, const void* qkv, int64_t qkv_pitch, RowCount tokens, RowCount sequences,
                            const int32_t* offsets, const uint8_t* key_mask, const HeadList& heads,
                            const float* head_mask, int64_t head_mask_pitch, void* context, int64_t context_pitch,
                            cudaStream_t stream) {
-  if (tokens == 0 || sequences == 0) return cudaSuccess;
+  if (tokens.most == 0 || sequences.most == 0) return cudaSuccess;
   const int32_t widest = heads.largest_qk > heads.largest_v ? heads.largest_qk : heads.largest_v;
   const auto of_type = dtype == ESP_F16 ? start_width<__half> : start_width<__nv_bfloat16>;
   return of_type(widest, qkv, qkv_pitch, tokens, sequences, offsets, key_mask, heads, {head_mask, head_mask_pitch},

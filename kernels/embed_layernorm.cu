@@ -6,6 +6,7 @@
 #include "launch.cuh"
 #include "layernorm.cuh"
 #include "ops.h"
+#include "row_count.cuh"
 
 namespace espalier {
 namespace gpu {
@@ -22,13 +23,13 @@ struct Tables {
 
 template <typename E>
 __global__ void __launch_bounds__(kNormWarps * 32)
-    embed_layernorm_kernel(const int32_t* ids, const int32_t* types, const int32_t* positions, int64_t rows,
+    embed_layernorm_kernel(const int32_t* ids, const int32_t* types, const int32_t* positions, RowCount rows,
                            int columns, Tables tables, const float* gamma, const float* beta, float eps, E* y,
                            int64_t y_pitch) {
   constexpr int N = kPack<E>;
   const int warp = static_cast<int>(threadIdx.x) / 32;
   const int64_t row = static_cast<int64_t>(blockIdx.x) * (blockDim.x / 32) + warp;
-  if (row >= rows) return;
+  if (row >= count_of(rows)) return;
   const LaneRow<E> s(dynamic_shared<float>() + warp * LaneRow<E>::floats(columns));
   const int64_t id = ids[row];
   const float* type = tables.type + static_cast<int64_t>(types[row]) * columns;
@@ -62,7 +63,7 @@ __global__ void __launch_bounds__(kNormWarps * 32)
 }  // namespace
 
 cudaError_t embed_layernorm(int32_t dtype, const int32_t* ids, const int32_t* types, const int32_t* positions,
-                            int64_t rows, int64_t columns, const void* word, int32_t word_dtype,
+                            RowCount rows, int64_t columns, const void* word, int32_t word_dtype,
                             const float* word_scales, int32_t word_zero_point, const float* type, const float* position,
                             const float* gamma, const float* beta, float eps, void* y, int64_t y_pitch,
                             cudaStream_t stream) {
@@ -77,7 +78,7 @@ cudaError_t embed_layernorm(int32_t dtype, const int32_t* ids, const int32_t* ty
     using E = typename decltype(element)::Type;
     const int warps = norm_warps<E>(columns);
     LaunchShape shape;
-    shape.grid = dim3(static_cast<unsigned>((rows + warps - 1) / warps));
+    shape.grid = dim3(static_cast<unsigned>((rows.most + warps - 1) / warps));
     shape.block = dim3(32 * warps);
     shape.shared_bytes = static_cast<size_t>(LaneRow<E>::floats(columns)) * warps * sizeof(float);
     shape.stream = stream;

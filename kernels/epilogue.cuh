@@ -195,7 +195,7 @@ struct AccumulatorEpilogue {
 
 // product(gelu) with GELU in its epilogue or with nothing; any other activation is a pass over y after it.
 template <typename Product>
-cudaError_t with_activation(int32_t dtype, int32_t kind, int64_t rows, const Result& y, int32_t n, cudaStream_t stream,
+cudaError_t with_activation(int32_t dtype, int32_t kind, RowCount rows, const Result& y, int32_t n, cudaStream_t stream,
                             const Product& product) {
   if (kind == ESP_GELU) return product(std::true_type());
   if (kind != kNoActivation && y.largest != nullptr) return cudaErrorInvalidValue;

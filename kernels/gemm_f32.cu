@@ -5,6 +5,7 @@
 // CPU twin: native/src/cpu/linear.cpp
 #include "epilogue.cuh"
 #include "launch.cuh"
+#include "row_count.cuh"
 #include "stage.cuh"
 
 namespace espalier {
@@ -23,12 +24,14 @@ __global__ void __launch_bounds__(kThreads, 2)
   constexpr int kEach = tile / 16;
   constexpr int kTileBytes = tile * kStageBytes;
   unsigned char* shared = dynamic_shared();
+  const int64_t rows = count_of(o.rows);
   const int64_t first_row = static_cast<int64_t>(blockIdx.y) * tile;
+  if (first_row >= rows) return;
   const int64_t first_column = static_cast<int64_t>(blockIdx.x) * tile;
   const int ty = static_cast<int>(threadIdx.x) / 16;
   const int tx = static_cast<int>(threadIdx.x) % 16;
   const int k_bytes = o.k * static_cast<int>(sizeof(float));
-  const StageCopy<tile, kThreads, kShift> copy_x(o.x, o.x_pitch * sizeof(float), first_row, o.rows, k_bytes);
+  const StageCopy<tile, kThreads, kShift> copy_x(o.x, o.x_pitch * sizeof(float), first_row, rows, k_bytes);
   const StageCopy<tile, kThreads, kShift> copy_w(o.w, o.w_pitch * sizeof(float), first_column, o.n, k_bytes);
   const int stages = (k_bytes + kStageBytes - 1) / kStageBytes;
   auto copy = [&](int stage) {
@@ -78,7 +81,7 @@ __global__ void __launch_bounds__(kThreads, 2)
 #pragma unroll
     for (int i = 0; i < kEach; ++i) {
       const int64_t row = first_row + ty + i * 16;
-      if (row < o.rows) y[row * y_pitch + column] = finish<float, gelu>(acc[i][j] + b);
+      if (row < rows) y[row * y_pitch + column] = finish<float, gelu>(acc[i][j] + b);
     }
   }
 }
@@ -86,7 +89,8 @@ __global__ void __launch_bounds__(kThreads, 2)
 template <int tile, bool gelu>
 cudaError_t start(const Operands& o, const float* bias, const Result& y, cudaStream_t stream) {
   LaunchShape shape;
-  shape.grid = dim3(static_cast<unsigned>((o.n + tile - 1) / tile), static_cast<unsigned>((o.rows + tile - 1) / tile));
+  shape.grid =
+      dim3(static_cast<unsigned>((o.n + tile - 1) / tile), static_cast<unsigned>((o.rows.most + tile - 1) / tile));
   shape.block = dim3(kThreads);
   shape.shared_bytes = kStages * 2 * tile * kStageBytes;
   shape.stream = stream;
@@ -97,7 +101,7 @@ cudaError_t start(const Operands& o, const float* bias, const Result& y, cudaStr
 
 cudaError_t gemm_f32(const Operands& operands, const float* bias, int32_t activation, const Result& y, const Card& card,
                      cudaStream_t stream) {
-  const int64_t large = ((operands.n + 127) / 128) * ((operands.rows + 127) / 128);
+  const int64_t large = ((operands.n + 127) / 128) * ((operands.rows.most + 127) / 128);
   return with_activation(ESP_F32, activation, operands.rows, y, operands.n, stream, [&](auto gelu) {
     constexpr bool kGelu = decltype(gelu)::value;
     return large >= card.multiprocessors ? start<128, kGelu>(operands, bias, y, stream)

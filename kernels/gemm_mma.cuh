@@ -11,6 +11,7 @@
 
 #include "epilogue.cuh"
 #include "launch.cuh"
+#include "row_count.cuh"
 #include "stage.cuh"
 
 namespace espalier {
@@ -104,12 +105,12 @@ __device__ __forceinline__ void multiply_stage(const unsigned char* x, const uns
 
 // The tile at (first_row, first_column), for all threads of the block.
 template <typename E, typename T, int group, int shift_w>
-__device__ __forceinline__ void multiply_tile(const Operands& o, int64_t first_row, int64_t first_column, int warp_row,
-                                              int warp_column, Sums<E, T>& sums) {
+__device__ __forceinline__ void multiply_tile(const Operands& o, int64_t rows, int64_t first_row, int64_t first_column,
+                                              int warp_row, int warp_column, Sums<E, T>& sums) {
   unsigned char* shared = dynamic_shared();
   constexpr int kStage = (T::kM + T::kN) * kStageBytes;
   const int k_bytes = o.k * static_cast<int>(sizeof(E));
-  const StageCopy<T::kM, T::kThreads, kShiftX> copy_x(o.x, o.x_pitch * sizeof(E), first_row, o.rows, k_bytes);
+  const StageCopy<T::kM, T::kThreads, kShiftX> copy_x(o.x, o.x_pitch * sizeof(E), first_row, rows, k_bytes);
   const StageCopy<T::kN, T::kThreads, shift_w> copy_w(o.w, o.w_pitch * sizeof(E), first_column, o.n, k_bytes);
   const int stages = (k_bytes + kStageBytes - 1) / kStageBytes;
   auto copy = [&](int stage) {
@@ -148,10 +149,12 @@ __global__ void __launch_bounds__(T::kThreads) gemm_mma_kernel(Operands o, Epilo
   const int lane = static_cast<int>(threadIdx.x) % 32;
   const int warp_row = warp / (T::kN / T::kWarpN) * T::kWarpM;
   const int warp_column = warp % (T::kN / T::kWarpN) * T::kWarpN;
+  const int64_t rows = count_of(o.rows);
   const int64_t first_row = static_cast<int64_t>(blockIdx.y) * T::kM;
+  if (first_row >= rows) return;
   const int64_t first_column = static_cast<int64_t>(blockIdx.x) * T::kN;
   Sums<E, T> sums;
-  multiply_tile<E, T, kG, kShiftW<Y>>(o, first_row, first_column, warp_row, warp_column, sums);
+  multiply_tile<E, T, kG, kShiftW<Y>>(o, rows, first_row, first_column, warp_row, warp_column, sums);
 #pragma unroll
   for (int group = 0; group < T::kFragmentsN; group += kG) {
     if (first_column + warp_column + group * 8 >= o.n) break;  // for the whole warp
@@ -162,7 +165,7 @@ __global__ void __launch_bounds__(T::kThreads) gemm_mma_kernel(Operands o, Epilo
     for (int i = 0; i < 2 * T::kFragmentsM; ++i) {
       const int64_t row = first_row + warp_row + i * 8 + lane / 4;
       uint32_t largest = 0;
-      if (row < o.rows && valid > 0) {
+      if (row < rows && valid > 0) {
         const auto of_row = epilogue.row(row);
         Y v[2 * kG];
 #pragma unroll
@@ -172,7 +175,7 @@ __global__ void __launch_bounds__(T::kThreads) gemm_mma_kernel(Operands o, Epilo
         if (epilogue.out.largest != nullptr) largest = largest_of(v, valid);
         store_elements(epilogue.out.y + row * epilogue.out.y_pitch + column, valid, v);
       }
-      note_largest(epilogue.out.largest, row, o.rows, largest);
+      note_largest(epilogue.out.largest, row, rows, largest);
     }
   }
 }
@@ -181,7 +184,7 @@ template <typename E, typename T, typename Epilogue>
 cudaError_t start_gemm_mma(const Operands& o, const Epilogue& epilogue, cudaStream_t stream) {
   LaunchShape shape;
   shape.grid =
-      dim3(static_cast<unsigned>((o.n + T::kN - 1) / T::kN), static_cast<unsigned>((o.rows + T::kM - 1) / T::kM));
+      dim3(static_cast<unsigned>((o.n + T::kN - 1) / T::kN), static_cast<unsigned>((o.rows.most + T::kM - 1) / T::kM));
   shape.block = dim3(T::kThreads);
   shape.shared_bytes = T::kSharedBytes;
   shape.stream = stream;
@@ -191,7 +194,8 @@ cudaError_t start_gemm_mma(const Operands& o, const Epilogue& epilogue, cudaStre
 // Large tiles where they give every multiprocessor one, else small ones.
 template <typename E, typename Epilogue>
 cudaError_t gemm_mma(const Operands& o, const Epilogue& epilogue, const Card& card, cudaStream_t stream) {
-  const int64_t large = ((o.n + LargeTile::kN - 1) / LargeTile::kN) * ((o.rows + LargeTile::kM - 1) / LargeTile::kM);
+  const int64_t large =
+      ((o.n + LargeTile::kN - 1) / LargeTile::kN) * ((o.rows.most + LargeTile::kM - 1) / LargeTile::kM);
   if (large >= card.multiprocessors) return start_gemm_mma<E, LargeTile>(o, epilogue, stream);
   return start_gemm_mma<E, SmallTile>(o, epilogue, stream);
 }

@@ -18,6 +18,7 @@
 #include "gemm_sm90.h"
 #include "launch.cuh"
 #include "ptx_sm90.cuh"
+#include "row_count.cuh"
 #include "tensor_map.cuh"
 
 namespace espalier {
@@ -43,9 +44,8 @@ using Sm90Middle = Sm90Tile<2, 128, 6>;
 using Sm90Small = Sm90Tile<1, 64, 6>;
 
 struct Sm90Shape {
-  int64_t rows;
+  RowCount rows;
   int32_t column_tiles;
-  int32_t tiles;
   int32_t stages;  // along k
 };
 
@@ -189,12 +189,14 @@ __global__ void __launch_bounds__(T::kThreads, 1)
   }
   __syncthreads();
   const int warpgroup = static_cast<int>(threadIdx.x) / 128;
+  const int64_t rows = count_of(shape.rows);
+  const int tiles_in_all = static_cast<int>((rows + T::kM - 1) / T::kM) * shape.column_tiles;
   Ring<T::kStages> ring;
   if (warpgroup == T::kConsumers) {
     if constexpr (T::kMovesRegisters) ptx::fewer_registers<T::kCopyRegisters>();
     if (threadIdx.x % 128 != 0) return;
     constexpr int kStep = T::kRowBytes / static_cast<int>(sizeof(X));
-    for (int tile = static_cast<int>(blockIdx.x); tile < shape.tiles; tile += static_cast<int>(gridDim.x)) {
+    for (int tile = static_cast<int>(blockIdx.x); tile < tiles_in_all; tile += static_cast<int>(gridDim.x)) {
       const int row = tile / shape.column_tiles * T::kM;
       const int column = tile % shape.column_tiles * T::kN;
       for (int stage = 0; stage < shape.stages; ++stage, ring.next()) {
@@ -209,7 +211,7 @@ __global__ void __launch_bounds__(T::kThreads, 1)
   }
   if constexpr (T::kMovesRegisters) ptx::more_registers<T::kMultiplyRegisters>();
   const bool arrives = threadIdx.x % 32 == 0;
-  for (int tile = static_cast<int>(blockIdx.x); tile < shape.tiles; tile += static_cast<int>(gridDim.x)) {
+  for (int tile = static_cast<int>(blockIdx.x); tile < tiles_in_all; tile += static_cast<int>(gridDim.x)) {
     typename Sm90Multiply<X>::Sum sums[T::kN / 2] = {};
     int before = 0;
     for (int stage = 0; stage < shape.stages; ++stage, ring.next()) {
@@ -231,28 +233,28 @@ __global__ void __launch_bounds__(T::kThreads, 1)
     }
     ptx::wgmma_wait<0>();
     if (arrives) ptx::mbarrier_arrive(empty + before);
-    store_sums(sums, epilogue, static_cast<int64_t>(tile / shape.column_tiles) * T::kM + warpgroup * 64, shape.rows,
+    store_sums(sums, epilogue, static_cast<int64_t>(tile / shape.column_tiles) * T::kM + warpgroup * 64, rows,
                static_cast<int64_t>(tile % shape.column_tiles) * T::kN);
   }
 }
 
 template <typename T>
 int64_t tiles_of(const Operands& o) {
-  return (o.n + T::kN - 1) / T::kN * ((o.rows + T::kM - 1) / T::kM);
+  return (o.n + T::kN - 1) / T::kN * ((o.rows.most + T::kM - 1) / T::kM);
 }
 
 template <typename X, typename T, typename Epilogue>
 cudaError_t start_sm90(const Operands& o, const Epilogue& epilogue, const Card& card, cudaStream_t stream) {
   constexpr int kElement = static_cast<int>(sizeof(X));
   CUtensorMap x, w;
-  cudaError_t status = make_tensor_map(&x, Sm90Multiply<X>::kType, kElement, o.x, o.rows, o.k, o.x_pitch * kElement,
-                                       T::kM, T::kRowBytes / kElement);
+  cudaError_t status = make_tensor_map(&x, Sm90Multiply<X>::kType, kElement, o.x, o.rows.most, o.k,
+                                       o.x_pitch * kElement, T::kM, T::kRowBytes / kElement);
   if (status != cudaSuccess) return status;
   status = make_tensor_map(&w, Sm90Multiply<X>::kType, kElement, o.w, o.n, o.k, o.w_pitch * kElement, T::kN,
                            T::kRowBytes / kElement);
   if (status != cudaSuccess) return status;
   const int32_t tiles = static_cast<int32_t>(tiles_of<T>(o));
-  const Sm90Shape s = {o.rows, (o.n + T::kN - 1) / T::kN, tiles, (o.k * kElement + T::kRowBytes - 1) / T::kRowBytes};
+  const Sm90Shape s = {o.rows, (o.n + T::kN - 1) / T::kN, (o.k * kElement + T::kRowBytes - 1) / T::kRowBytes};
   LaunchShape shape;
   shape.grid = dim3(static_cast<unsigned>(std::min(tiles, card.multiprocessors)));
   shape.block = dim3(T::kThreads);

@@ -10,7 +10,7 @@ namespace gpu {
 // Whether the card has the instructions (9.0 alone has) and TMA takes the operands: it knows no empty matrix. Depends
 // on the device and k only where there is anything to compute, so that no row's bits depend on the others.
 inline bool runs_sm90(const Operands& o, const Card& card) {
-  return card.capability == 90 && o.rows > 0 && o.n > 0 && o.k > 0;
+  return card.capability == 90 && o.rows.most > 0 && o.n > 0 && o.k > 0;
 }
 
 // Elements X of x and w: int8_t, __half or __nv_bfloat16.

@@ -13,6 +13,23 @@
 namespace espalier {
 namespace gpu {
 
+// How many rows (or tokens, or sequences) an op has. What is on the device is read when its kernels run, so that a launch
+// that was recorded for up to `most` rows serves every batch that has no more.
+struct RowCount {
+  int64_t most;
+  const int32_t* count = nullptr;  // on the device; null: there are `most`
+
+  RowCount(int64_t known) : most(known) {}
+  RowCount(int64_t at_most, const int32_t* on_device) : most(at_most), count(on_device) {}
+};
+
+// The counts of a batch, to[i] = values[i]: no larger than what a kernel's parameters hold with ease.
+constexpr int32_t kMostCounts = 16;
+struct Counts {
+  int32_t values[kMostCounts];
+};
+cudaError_t set_counts(const Counts& counts, int32_t* to, cudaStream_t stream);
+
 // y = values: fp32 [rows,columns] contiguous to elements, and back.
 cudaError_t convert_from_f32(int32_t dtype, const float* values, int64_t rows, int64_t columns, void* y,
                              int64_t y_pitch, cudaStream_t stream);
@@ -20,16 +37,16 @@ cudaError_t convert_to_f32(int32_t dtype, const void* x, int64_t x_pitch, int64_
                            cudaStream_t stream);
 
 cudaError_t embed_layernorm(int32_t dtype, const int32_t* ids, const int32_t* types, const int32_t* positions,
-                            int64_t rows, int64_t columns, const void* word, int32_t word_dtype,
+                            RowCount rows, int64_t columns, const void* word, int32_t word_dtype,
                             const float* word_scales, int32_t word_zero_point, const float* type, const float* position,
                             const float* gamma, const float* beta, float eps, void* y, int64_t y_pitch,
                             cudaStream_t stream);
 
-cudaError_t activation(int32_t dtype, int32_t activation, const void* x, int64_t x_pitch, int64_t rows, int64_t columns,
-                       void* y, int64_t y_pitch, cudaStream_t stream);
+cudaError_t activation(int32_t dtype, int32_t activation, const void* x, int64_t x_pitch, RowCount rows,
+                       int64_t columns, void* y, int64_t y_pitch, cudaStream_t stream);
 
 cudaError_t pool(int32_t dtype, int32_t pooling, int32_t normalize, const void* x, int64_t x_pitch, int64_t columns,
-                 int64_t sequences, const int32_t* offsets, void* y, int64_t y_pitch, cudaStream_t stream);
+                 RowCount sequences, const int32_t* offsets, void* y, int64_t y_pitch, cudaStream_t stream);
 
 // Where a kernel notes rows that are not finite: the least (tag << 32 | row) of them. ~0 at first.
 struct Fault {
@@ -45,16 +62,16 @@ struct Codes {
   int32_t* sums = nullptr;
 };
 
-cudaError_t quantize(int32_t dtype, const void* x, int64_t x_pitch, int64_t rows, int64_t columns, int32_t input_block,
+cudaError_t quantize(int32_t dtype, const void* x, int64_t x_pitch, RowCount rows, int64_t columns, int32_t input_block,
                      const Codes& to, Fault fault, cudaStream_t stream);
 // y, and unless codes.codes is null its codes, as quantize makes them of y. Nothing is noted of a row that is not
 // finite: its scale is infinite.
-cudaError_t add_layernorm(int32_t dtype, const void* x, int64_t x_pitch, const void* r, int64_t r_pitch, int64_t rows,
+cudaError_t add_layernorm(int32_t dtype, const void* x, int64_t x_pitch, const void* r, int64_t r_pitch, RowCount rows,
                           int64_t columns, const float* gamma, const float* beta, float eps, void* y, int64_t y_pitch,
                           const Codes& codes, cudaStream_t stream);
 
 // The same with `largest` [rows] known, the bits of each row's largest |x|; without sums.
-cudaError_t quantize_codes(int32_t dtype, const void* x, int64_t x_pitch, int64_t rows, int64_t columns,
+cudaError_t quantize_codes(int32_t dtype, const void* x, int64_t x_pitch, RowCount rows, int64_t columns,
                            const uint32_t* largest, const Codes& to, Fault fault, cudaStream_t stream);
 
 // to = codes with a pitch, sums [rows] of each row.   codes [rows,columns] contiguous
@@ -65,7 +82,7 @@ cudaError_t copy_codes(const int8_t* codes, int64_t rows, int64_t columns, int8_
 struct Operands {
   const void* x;
   int64_t x_pitch;
-  int64_t rows;
+  RowCount rows;
   const void* w;
   int64_t w_pitch;
   int32_t n;
@@ -122,12 +139,12 @@ struct HeadList {
   int32_t largest_v;
 };
 
-cudaError_t attention(int32_t dtype, const void* qkv, int64_t qkv_pitch, int64_t tokens, int64_t sequences,
+cudaError_t attention(int32_t dtype, const void* qkv, int64_t qkv_pitch, RowCount tokens, RowCount sequences,
                       const int32_t* offsets, const uint8_t* key_mask, const HeadList& heads, const float* head_mask,
                       int64_t head_mask_pitch, void* context, int64_t context_pitch, cudaStream_t stream);
 // The same for fp16 and bf16 on the tensor cores, heads of at most kWidestHalfHead columns.
 constexpr int32_t kWidestHalfHead = 128;
-cudaError_t attention_half(int32_t dtype, const void* qkv, int64_t qkv_pitch, int64_t tokens, int64_t sequences,
+cudaError_t attention_half(int32_t dtype, const void* qkv, int64_t qkv_pitch, RowCount tokens, RowCount sequences,
                            const int32_t* offsets, const uint8_t* key_mask, const HeadList& heads,
                            const float* head_mask, int64_t head_mask_pitch, void* context, int64_t context_pitch,
                            cudaStream_t stream);

@@ -6,17 +6,20 @@
 #include "launch.cuh"
 #include "ops.h"
 #include "reduce.cuh"
+#include "row_count.cuh"
 
 namespace espalier {
 namespace gpu {
 namespace {
 
 template <typename E>
-__global__ void __launch_bounds__(256, 4) pool_kernel(int pooling, int normalize, const E* x, int64_t x_pitch,
-                                                      int columns, const int32_t* offsets, E* y, int64_t y_pitch) {
+__global__ void __launch_bounds__(256, 4)
+    pool_kernel(int pooling, int normalize, const E* x, int64_t x_pitch, int columns, RowCount sequences,
+                const int32_t* offsets, E* y, int64_t y_pitch) {
   __shared__ float of_warp[32];
   float* row = dynamic_shared<float>();
   const int64_t b = blockIdx.x;
+  if (b >= count_of(sequences)) return;
   const int64_t first = offsets[b];
   const int64_t rows = pooling == ESP_POOL_CLS ? 1 : offsets[b + 1] - first;
   float squares = 0;
@@ -44,16 +47,16 @@ __global__ void __launch_bounds__(256, 4) pool_kernel(int pooling, int normalize
 }  // namespace
 
 cudaError_t pool(int32_t dtype, int32_t pooling, int32_t normalize, const void* x, int64_t x_pitch, int64_t columns,
-                 int64_t sequences, const int32_t* offsets, void* y, int64_t y_pitch, cudaStream_t stream) {
+                 RowCount sequences, const int32_t* offsets, void* y, int64_t y_pitch, cudaStream_t stream) {
   return with_element(dtype, [&](auto element) {
     using E = typename decltype(element)::Type;
     LaunchShape shape;
-    shape.grid = dim3(static_cast<unsigned>(sequences));
+    shape.grid = dim3(static_cast<unsigned>(sequences.most));
     shape.block = dim3(256);
     shape.shared_bytes = static_cast<size_t>(columns) * sizeof(float);
     shape.stream = stream;
     return launch(pool_kernel<E>, shape, pooling, normalize, static_cast<const E*>(x), x_pitch,
-                  static_cast<int>(columns), offsets, static_cast<E*>(y), y_pitch);
+                  static_cast<int>(columns), sequences, offsets, static_cast<E*>(y), y_pitch);
   });
 }
 

@@ -6,6 +6,7 @@
 // a row with a value that is not finite is noted as a fault        CPU twin: native/src/cpu/quantize.cpp
 #include "launch.cuh"
 #include "quantize.cuh"
+#include "row_count.cuh"
 
 namespace espalier {
 namespace gpu {
@@ -48,12 +49,12 @@ __device__ __forceinline__ void rotate_row(RotatedRow row, int columns, int bloc
 
 template <typename E, bool rotated>
 __global__ void __launch_bounds__(kWarps * 32)
-    quantize_kernel(const E* x, int64_t x_pitch, int64_t rows, int columns, int input_block, Codes to, Fault fault) {
+    quantize_kernel(const E* x, int64_t x_pitch, RowCount rows, int columns, int input_block, Codes to, Fault fault) {
   constexpr int N = kPack<E>;
   const int lane = static_cast<int>(threadIdx.x) % 32;
   const int warp = static_cast<int>(threadIdx.x) / 32;
   const int64_t row = static_cast<int64_t>(blockIdx.x) * (blockDim.x / 32) + warp;
-  if (row >= rows) return;
+  if (row >= count_of(rows)) return;
   x += row * x_pitch;
   const RotatedRow shared = {dynamic_shared<float>() + (rotated ? warp * rotated_floats(columns) : 0)};
   if constexpr (rotated) {
@@ -81,7 +82,7 @@ __global__ void __launch_bounds__(kWarps * 32)
 
 }  // namespace
 
-cudaError_t quantize(int32_t dtype, const void* x, int64_t x_pitch, int64_t rows, int64_t columns, int32_t input_block,
+cudaError_t quantize(int32_t dtype, const void* x, int64_t x_pitch, RowCount rows, int64_t columns, int32_t input_block,
                      const Codes& to, Fault fault, cudaStream_t stream) {
   return with_element(dtype, [&](auto element) {
     using E = typename decltype(element)::Type;
@@ -89,7 +90,7 @@ cudaError_t quantize(int32_t dtype, const void* x, int64_t x_pitch, int64_t rows
     const int64_t row_bytes = rotated ? rotated_floats(columns) * static_cast<int64_t>(sizeof(float)) : 0;
     const int warps = row_bytes * kWarps <= 48 * 1024 ? kWarps : 1;
     LaunchShape shape;
-    shape.grid = dim3(static_cast<unsigned>((rows + warps - 1) / warps));
+    shape.grid = dim3(static_cast<unsigned>((rows.most + warps - 1) / warps));
     shape.block = dim3(32 * warps);
     shape.shared_bytes = static_cast<size_t>(row_bytes * warps);
     shape.stream = stream;

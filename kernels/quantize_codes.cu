@@ -5,19 +5,20 @@
 // a row with a value that is not finite is noted as a fault        CPU twin: native/src/cpu/quantize.cpp
 #include "launch.cuh"
 #include "quantize.cuh"
+#include "row_count.cuh"
 
 namespace espalier {
 namespace gpu {
 namespace {
 
 template <typename E>
-__global__ void __launch_bounds__(256) quantize_codes_kernel(const E* x, int64_t x_pitch, int64_t rows, int columns,
+__global__ void __launch_bounds__(256) quantize_codes_kernel(const E* x, int64_t x_pitch, RowCount rows, int columns,
                                                              const uint32_t* largest, Codes to, Fault fault) {
   constexpr int N = kPack<E>;
   const int packs = (columns + N - 1) / N;
   const int64_t index = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
   const int64_t row = index / packs;
-  if (row >= rows) return;
+  if (row >= count_of(rows)) return;
   const int c = static_cast<int>(index - row * packs) * N;
   float v[N];
   load_pack(x + row * x_pitch + c, columns - c, true, v);
@@ -30,13 +31,13 @@ __global__ void __launch_bounds__(256) quantize_codes_kernel(const E* x, int64_t
 
 }  // namespace
 
-cudaError_t quantize_codes(int32_t dtype, const void* x, int64_t x_pitch, int64_t rows, int64_t columns,
+cudaError_t quantize_codes(int32_t dtype, const void* x, int64_t x_pitch, RowCount rows, int64_t columns,
                            const uint32_t* largest, const Codes& to, Fault fault, cudaStream_t stream) {
   return with_element(dtype, [&](auto element) {
     using E = typename decltype(element)::Type;
     const int64_t packs = (columns + kPack<E> - 1) / kPack<E>;
     LaunchShape shape;
-    shape.grid = dim3(static_cast<unsigned>((rows * packs + 255) / 256));
+    shape.grid = dim3(static_cast<unsigned>((rows.most * packs + 255) / 256));
     shape.block = dim3(256);
     shape.stream = stream;
     return launch(quantize_codes_kernel<E>, shape, static_cast<const E*>(x), x_pitch, rows, static_cast<int>(columns),

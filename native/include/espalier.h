@@ -33,7 +33,7 @@
 extern "C" {
 #endif
 
-#define ESP_ABI_VERSION 9
+#define ESP_ABI_VERSION 10
 
 typedef int32_t esp_status;
 enum {
@@ -163,6 +163,19 @@ ESP_API esp_status esp_lane_create(esp_backend* backend, esp_backend** out);
 // feed_forward with up to `intermediate` elements between its two products. An op that needs more takes more.
 // ESP_OUT_OF_MEMORY leaves the lane as it was or smaller, and usable.
 ESP_API esp_status esp_lane_reserve(esp_backend* lane, int64_t rows, int64_t codes, int64_t intermediate);
+
+// Has the lane keep up to `most` CUDA graphs, 0 for none; a backend that has no graphs does nothing. On a lane that keeps
+// graphs the ops of a pass (those that take rows, tokens or sequences and leave their results in the backend's memory)
+// are held back until the lane is next written to, read or waited for. Ops that come again with the same arguments, but
+// for the numbers of rows, of which only esp_graph_rows counts, are then run as one graph. Results have the same bits
+// with graphs and without. What ops use (weights, heads, memory) must stay until then; a failure that one of them would
+// have reported is reported then; and a matrix of `rows` rows must lie in memory for esp_graph_rows(rows): what is
+// behind the rows is not used and not written.
+ESP_API esp_status esp_lane_graphs(esp_backend* lane, int32_t most);
+
+// The most rows that a graph serves which serves `rows`: where the arguments of ops depend on the number of rows,
+// addresses for instance, one graph serves all of them if they depend on this number instead.
+ESP_API int64_t esp_graph_rows(int64_t rows);
 
 // Gives the ops that follow on the lane a number, from 0 up to 2^30, by which esp_fault_tag names the one that failed
 // on the device.

@@ -4,6 +4,7 @@
 
 #include "cpu_backend.h"
 #include "cuda_library.h"
+#include "graph_rows.h"
 #include "guard.h"
 #include "isa.h"
 #include "measure_peak.h"
@@ -86,6 +87,13 @@ esp_status esp_lane_reserve(esp_backend* lane, int64_t rows, int64_t codes, int6
   const espalier::Table& table = *lane->table;
   return table.lane_reserve == nullptr ? ESP_OK : table.lane_reserve(lane, rows, codes, intermediate);
 }
+
+esp_status esp_lane_graphs(esp_backend* lane, int32_t most) {
+  const espalier::Table& table = *lane->table;
+  return table.lane_graphs == nullptr ? ESP_OK : table.lane_graphs(lane, most);
+}
+
+int64_t esp_graph_rows(int64_t rows) { return espalier::graph_rows(rows); }
 
 esp_status esp_lane_tag(esp_backend* lane, int32_t tag) { return lane->table->lane_tag(lane, tag); }
 

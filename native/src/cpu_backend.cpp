@@ -324,7 +324,8 @@ const Table kTable = {kTableVersion,
                       linear_columns,
                       cpu_weight_create_blocks,
                       cpu_heads_set_kind,
-                      cpu_heads_set_attention};
+                      cpu_heads_set_attention,
+                      nullptr};
 
 }  // namespace
 

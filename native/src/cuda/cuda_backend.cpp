@@ -1,10 +1,18 @@
 #include "cuda/cuda_backend.h"
 
+#include <atomic>
 #include <string>
 #include <utility>
 
+#include "cuda/graphs.h"
+
 namespace espalier {
 namespace gpu {
+
+uint64_t next_version() {
+  static std::atomic<uint64_t> version{0};
+  return ++version;
+}
 
 DeviceMemory::DeviceMemory(int64_t bytes) : bytes_(bytes) {
   const size_t size = static_cast<size_t>(bytes < 16 ? 16 : bytes);
@@ -64,23 +72,29 @@ CudaBackend::CudaBackend(const Table* t, int32_t device_index, int32_t element)
 CudaBackend::~CudaBackend() {
   cudaSetDevice(device);
   cudaStreamSynchronize(stream);
+  graphs.reset();  // what is held back was not waited for
   cudaStreamDestroy(stream);
   cudaFreeHost(fault_host_);
 }
 
 Fault CudaBackend::fault(uint32_t part) {
-  may_fault_ = true;
+  may_fault = true;
   return {fault_.as<unsigned long long>(), 2 * tag + part};
 }
 
+void CudaBackend::run_held() {
+  if (graphs != nullptr) graphs->run(*this);
+}
+
 void CudaBackend::finish() {
-  if (may_fault_) {
+  run_held();
+  if (may_fault) {
     check(cudaMemcpyAsync(fault_host_, fault_.as<void>(), sizeof *fault_host_, cudaMemcpyDeviceToHost, stream),
           "reading from the device");
   }
   check(cudaStreamSynchronize(stream), "running on the device");
-  if (!may_fault_) return;
-  may_fault_ = false;
+  if (!may_fault) return;
+  may_fault = false;
   const unsigned long long least = *fault_host_;
   if (least == ~0ull) return;
   check(cudaMemsetAsync(fault_.as<void>(), 0xff, sizeof *fault_host_, stream), "clearing device memory");

@@ -5,6 +5,7 @@
 #include <cuda_runtime.h>
 
 #include <cstdint>
+#include <memory>
 
 #include "cuda/status.h"
 #include "ops.h"
@@ -48,9 +49,12 @@ class DeviceMemory {
 // what is written there later.
 struct Coded {
   const void* x = nullptr;
-  int64_t pitch = 0, rows = 0, columns = 0;
+  int64_t pitch = 0, columns = 0;
+  RowCount rows = 0;
   uint64_t call = 0;
 };
+
+class Graphs;
 
 // A device and an element type, with a stream: the backend, and each of its lanes.
 struct CudaBackend : esp_backend {
@@ -61,36 +65,44 @@ struct CudaBackend : esp_backend {
   Fault fault(uint32_t part);
 
   // Whether `codes` holds those of this matrix.
-  bool is_coded(const void* x, int64_t pitch, int64_t rows, int64_t columns) const {
-    return coded.x == x && coded.pitch == pitch && coded.rows == rows && coded.columns == columns &&
-           coded.call + 1 == calls;
+  bool is_coded(const void* x, int64_t pitch, const RowCount& rows, int64_t columns) const {
+    return coded.x == x && coded.pitch == pitch && coded.rows.most == rows.most && coded.rows.count == rows.count &&
+           coded.columns == columns && coded.call + 1 == calls;
   }
 
-  // Waits for the stream; throws Error(ESP_INVALID_ARGUMENT) if a quantization since the last time met such a value.
+  // Starts the ops that are held back.
+  void run_held();
+
+  // Runs what is held back, waits for the stream; throws Error(ESP_INVALID_ARGUMENT) if a quantization since the last time met such a value.
   void finish();
 
   const int32_t device;
   const int32_t dtype;
   Card card{};
   cudaStream_t stream = nullptr;
-  DeviceMemory codes;          // of the activations of an int8 product, with their scales and sums
-  DeviceMemory intermediate;   // of feed_forward
-  DeviceMemory maxima;         // of its rows
-  DeviceMemory values;         // fp32 rows on their way
-  Coded coded;                 // what `codes` holds
-  bool quantizes = false;      // an int8 product has been run that takes codes as add_layernorm makes them
-  mutable uint64_t calls = 0;  // of this lane
+  DeviceMemory codes;         // of the activations of an int8 product, with their scales and sums
+  DeviceMemory intermediate;  // of feed_forward
+  DeviceMemory maxima;        // of its rows
+  DeviceMemory values;        // fp32 rows on their way
+  Coded coded;                // what `codes` holds
+  bool quantizes = false;     // an int8 product has been run that takes codes as add_layernorm makes them
+  uint64_t calls = 0;         // of this lane
   uint32_t tag = 0;
   int32_t fault_tag = -1;
+  bool may_fault = false;          // an op that notes faults has been started
+  std::unique_ptr<Graphs> graphs;  // null: ops are started at once
 
  private:
   DeviceMemory fault_;
   unsigned long long* fault_host_ = nullptr;
-  bool may_fault_ = false;
 };
+
+// Tells an object from every other, also from itself before it was changed.
+uint64_t next_version();
 
 // A linear layer: rows of elements or codes with a pitch, and bias [n].
 struct CudaWeight : esp_weight {
+  uint64_t version = next_version();
   int32_t device = 0;
   int32_t dtype = ESP_F32;  // of the rows: the backend's, or ESP_I8
   int32_t n = 0;
@@ -104,6 +116,7 @@ struct CudaWeight : esp_weight {
 };
 
 struct CudaHeads : esp_heads {
+  const uint64_t version = next_version();
   int32_t device = 0;
   DeviceMemory heads;
   HeadList list{};
@@ -119,12 +132,16 @@ inline int64_t pitch_of(int64_t columns, int32_t dtype) {
 
 inline CudaBackend& cuda(esp_backend* backend) { return *static_cast<CudaBackend*>(backend); }
 
-inline void begin_call(const CudaBackend& b) { ++b.calls; }
+inline void begin_call(CudaBackend& b) {
+  b.run_held();
+  ++b.calls;
+}
+inline void begin_call(const CudaBackend&) {}  // starts nothing
 inline void begin_call(const CudaWeight&) {}
 
-// guard, with the object's device current.
+// guard, with the object's device current, behind everything that was asked of a lane before.
 template <typename Object, typename Body>
-esp_status on_device(const Object& object, const Body& body) noexcept {
+esp_status on_device(Object& object, const Body& body) noexcept {
   return guard([&] {
     check(cudaSetDevice(object.device), "choosing the device");
     begin_call(object);

@@ -88,7 +88,10 @@ esp_status weight_set_codes(esp_weight* weight, int32_t first, int32_t count, co
     }
     copy_to_device(w.scales.as<float>() + first, scales, count * kFloat);
     if (zero_points != nullptr) {
-      if (w.zero_points.bytes() == 0) w.zero_points = DeviceMemory((w.n + kColumnPad) * int64_t{sizeof(int32_t)});
+      if (w.zero_points.bytes() == 0) {
+        w.zero_points = DeviceMemory((w.n + kColumnPad) * int64_t{sizeof(int32_t)});
+        w.version = next_version();
+      }
       copy_to_device(w.zero_points.as<int32_t>() + first, zero_points, count * int64_t{sizeof(int32_t)});
     }
   });
@@ -102,6 +105,7 @@ esp_status weight_set_input_block(esp_weight* weight, int32_t block) {
       throw Error(ESP_INVALID_ARGUMENT, "input block is " + std::to_string(block) + ", expected 1, 2, 4, 8, 16 or 32");
     }
     w.input_block = block;
+    w.version = next_version();
   });
 }
 

@@ -21,7 +21,7 @@ const char* verb(Access access) {
 
 // An access by compiled code: any kind of memory.
 inline void access(const void* address, size_t bytes, Access access, bool aligned, const void* instruction) {
-  if (self == nullptr) return;  // launchers are host code in the same files
+  if (!in_kernel()) return;
   if (on_own_stack(address)) return;
   const Where where = where_of(instruction);
   if (aligned && bytes > 1 && reinterpret_cast<uintptr_t>(address) % bytes != 0) {
@@ -153,7 +153,7 @@ struct UbsanPlace {
 
 namespace {
 void undefined(const UbsanPlace* place, const char* what) {
-  if (simt::self == nullptr) return;
+  if (!simt::in_kernel()) return;
   simt::block->failure = simt::name_of(*simt::self) + ": " + what + " at " +
                          simt::name_of(simt::Site{place->file, static_cast<int>(place->line)});
   simt::block->stop();

@@ -42,6 +42,7 @@ bool on_own_stack(const void* address) {
   const char* bottom = stacks() + self->number * kStack;
   return address >= bottom && address < bottom + kStack;
 }
+bool in_kernel() { return on_any_stack(__builtin_frame_address(0)); }
 bool on_any_stack(const void* address) { return address >= stacks() && address < stacks() + kStack * kMostThreads; }
 
 std::string name_of(Site site) {

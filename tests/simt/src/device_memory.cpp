@@ -43,12 +43,14 @@ cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
 cudaError_t cudaMalloc(void** memory, size_t bytes) {
   const Lock lock(simt::device_lock());
   if (simt::failure().status != cudaSuccess) return done(cudaSuccess);
+  if (simt::is_capturing()) return done(cudaErrorStreamCaptureUnsupported);
   *memory = bytes == 0 ? nullptr : simt::allocate_device(bytes);
   return done(bytes != 0 && *memory == nullptr ? cudaErrorMemoryAllocation : cudaSuccess);
 }
 cudaError_t cudaFree(void* memory) {
   const Lock lock(simt::device_lock());
   if (memory == nullptr) return done(cudaSuccess);
+  if (simt::is_capturing()) return done(cudaErrorStreamCaptureUnsupported);
   simt::drain_all();
   return done(simt::free_device(memory) ? cudaSuccess : cudaErrorInvalidValue);
 }

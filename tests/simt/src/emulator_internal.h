@@ -22,6 +22,8 @@ void meetings_after_exit();
 
 bool on_own_stack(const void* address);
 bool on_any_stack(const void* address);
+// Whether the caller is a kernel: launchers are host code in the same files, and other host threads may be in one.
+bool in_kernel();
 
 // A place in the program in 32 bits: an instruction of the kernel's module, or a Site.
 using Where = uint32_t;

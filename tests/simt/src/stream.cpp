@@ -11,6 +11,8 @@ namespace {
 
 std::vector<Stream*> streams;
 thread_local cudaError_t last_error = cudaSuccess;
+thread_local Stream* capturing = nullptr;  // the stream from which this thread captures
+uint64_t graphs_launched = 0;
 
 bool at_once() {
   static std::mt19937_64 random(options().seed);
@@ -44,6 +46,16 @@ void wait_for(const std::shared_ptr<Record>& record) {
 }
 
 }  // namespace
+
+uint64_t graph_launches() {
+  const std::lock_guard<std::recursive_mutex> lock(device_lock());
+  return graphs_launched;
+}
+
+bool is_capturing() {
+  if (capturing != nullptr) capturing->capture->valid = false;
+  return capturing != nullptr;
+}
 
 Failure& failure() {
   static Failure instance;
@@ -120,7 +132,7 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
 }
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
   const Lock lock(simt::device_lock());
-  if (stream != nullptr && stream->capture != nullptr) return done(cudaErrorStreamCaptureUnsupported);
+  if (simt::is_capturing()) return done(cudaErrorStreamCaptureUnsupported);
   simt::drain(stream);
   return done(cudaSuccess);
 }
@@ -188,13 +200,16 @@ cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
   const Lock lock(simt::device_lock());
   if (stream == nullptr || stream->capture != nullptr) return done(cudaErrorStreamCaptureUnsupported);
   stream->capture = std::make_unique<simt::Graph>();
+  simt::capturing = stream;
   return done(cudaSuccess);
 }
 cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
   const Lock lock(simt::device_lock());
   if (stream == nullptr || stream->capture == nullptr) return done(cudaErrorInvalidValue);
-  *graph = stream->capture.release();
-  return done(cudaSuccess);
+  const std::unique_ptr<simt::Graph> captured = std::move(stream->capture);
+  simt::capturing = nullptr;
+  *graph = captured->valid ? new simt::Graph(*captured) : nullptr;
+  return done(captured->valid ? cudaSuccess : cudaErrorStreamCaptureInvalidated);
 }
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph, unsigned long long) {
   const Lock lock(simt::device_lock());
@@ -203,6 +218,7 @@ cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph,
 }
 cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t stream) {
   const Lock lock(simt::device_lock());
+  ++simt::graphs_launched;
   const std::vector<simt::Work> nodes = executable->nodes;  // the graph may be destroyed before they are done
   return simt::submit(stream, [nodes] {
     for (const simt::Work& node : nodes) node();

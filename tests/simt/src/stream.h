@@ -26,6 +26,7 @@ struct Event {
 };
 struct Graph {
   std::vector<Work> nodes;
+  bool valid = true;
 };
 struct Stream {
   bool blocking = true;  // takes turns with the null stream
@@ -44,6 +45,9 @@ Failure& failure();
 cudaError_t submit(Stream* stream, Work work);
 void drain(Stream* stream);
 void drain_all();
+
+// Whether this thread captures a graph: what it is about to do is not allowed then, and the graph is lost.
+bool is_capturing();
 
 // Keeps a status for cudaGetLastError and returns it.
 cudaError_t done(cudaError_t status);

@@ -36,6 +36,9 @@ std::string report();
 // Forgets the error that stays otherwise.
 void reset();
 
+// How many graphs have been launched.
+uint64_t graph_launches();
+
 // Bytes of device and of pinned memory that are allocated now.
 size_t device_memory_used();
 size_t pinned_memory_used();

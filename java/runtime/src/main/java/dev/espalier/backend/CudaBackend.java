@@ -23,13 +23,23 @@ import java.util.Locale;
  * <p>Tensors between ops are kept as fp32, fp16 or bf16, and so are weights that are given as fp32;
  * sums, norms and softmax are fp32 in any case. int8 layers work with each of them.
  *
+ * <p>Passes become CUDA graphs when they come again; {@code -Despalier.cudaGraphs=false} starts
+ * each kernel by itself, with the same bits.
+ *
  * <p>Several backends, on the same or on different devices, may live in one process.
  */
 public final class CudaBackend extends NativeBackend {
   /** Passes that may be under way: while one computes, another one's copies are on their way. */
   private static final int LANES = 2;
 
+  /** Set it to false to have each op started by itself, as if there were no CUDA graphs. */
+  static final String GRAPHS_PROPERTY = "espalier.cudaGraphs";
+
+  /** Graphs that a lane keeps: lengths of batches of a kind fall into few steps. */
+  private static final int GRAPHS = 32;
+
   private final CudaDevice device;
+  private final boolean graphs = Boolean.parseBoolean(System.getProperty(GRAPHS_PROPERTY, "true"));
 
   /** The first device, tensors in fp16. */
   public CudaBackend() {
@@ -179,6 +189,11 @@ public final class CudaBackend extends NativeBackend {
         + ", "
         + elements().name().toLowerCase(Locale.ROOT)
         + ")";
+  }
+
+  @Override
+  int graphs() {
+    return graphs ? GRAPHS : 0;
   }
 
   @Override

@@ -7,7 +7,6 @@ import dev.espalier.backend.NativeWeights.NativeHeads;
 import dev.espalier.backend.NativeWeights.Norm;
 import dev.espalier.backend.NativeWeights.Packed;
 import dev.espalier.backend.NativeWeights.Tables;
-import dev.espalier.backend.NativeWorkspace.BatchAddresses;
 import dev.espalier.backend.NativeWorkspace.NativeTensor;
 import dev.espalier.bindings.Espalier;
 import dev.espalier.bindings.NativeMemory;
@@ -65,6 +64,11 @@ public abstract class NativeBackend implements Backend {
   /** Whether weights of 16 bits are kept so, or widened when they are packed. */
   boolean keepsHalves() {
     return false;
+  }
+
+  /** CUDA graphs that each lane keeps; 0: its ops are run as they come. */
+  int graphs() {
+    return 0;
   }
 
   /** Memory for ops to work on. */
@@ -166,7 +170,7 @@ public abstract class NativeBackend implements Backend {
     Tables e = (Tables) tables;
     Norm n = (Norm) norm;
     NativeTensor out = (NativeTensor) y;
-    BatchAddresses b = out.workspace().upload(batch);
+    UploadedBatch.Addresses b = out.workspace().upload(batch);
     check(
         Espalier.esp_embed_layernorm(
             out.lane(),
@@ -292,7 +296,7 @@ public abstract class NativeBackend implements Backend {
   public void attention(Tensor qkv, PackedBatch batch, Heads heads, int layer, Tensor context) {
     NativeTensor in = (NativeTensor) qkv;
     NativeTensor out = (NativeTensor) context;
-    BatchAddresses b = in.workspace().upload(batch);
+    UploadedBatch.Addresses b = in.workspace().upload(batch);
     check(
         Espalier.esp_attention(
             in.lane(),

@@ -3,11 +3,8 @@ package dev.espalier.backend;
 import static dev.espalier.backend.NativeCalls.check;
 
 import dev.espalier.bindings.Espalier;
-import dev.espalier.bindings.NativeMemory;
 import dev.espalier.tensor.PackedBatch;
 import dev.espalier.tensor.Tensor;
-import java.nio.ByteOrder;
-import java.nio.IntBuffer;
 
 /** A lane with a planned arena in the backend's memory, and the batch that is under way. */
 final class NativeWorkspace implements Workspace {
@@ -31,44 +28,14 @@ final class NativeWorkspace implements Workspace {
     }
   }
 
-  /**
-   * Addresses of a batch's arrays where the backend reads them, int32 each, and of its head masks,
-   * fp32 [layers, sequences, maskHeads].
-   */
-  record BatchAddresses(
-      long ids, long types, long positions, long offsets, long masks, int maskHeads) {
-    /**
-     * @param address of the batch's memory
-     */
-    static BatchAddresses at(long address, long masks, PackedBatch batch) {
-      long tokens = batch.tokens();
-      return new BatchAddresses(
-          address,
-          address + 4 * tokens,
-          address + 8 * tokens,
-          address + 12 * tokens,
-          masks,
-          HeadFactors.heads(batch));
-    }
-
-    /** The factors of one layer, [sequences, maskHeads]; 0 if there are none. */
-    long headMask(int layer, int sequences) {
-      return maskHeads == 0 ? 0 : masks + 4L * layer * sequences * maskHeads;
-    }
-  }
-
   private final NativeBackend backend;
   private final WorkspacePlan plan;
   private final long elementBytes;
   private final NativeHandle lane;
   private final NativeHandle arena;
-  private NativeHandle batchMemory;
-  private NativeHandle batchStaging;
+  private final UploadedBatch batch;
   private NativeHandle staging;
-  private long batchCapacity;
   private long stagingCapacity;
-  private PackedBatch batch;
-  private BatchAddresses addresses;
   private int next;
 
   NativeWorkspace(NativeBackend backend, WorkspacePlan plan) {
@@ -76,16 +43,40 @@ final class NativeWorkspace implements Workspace {
     this.plan = plan;
     this.elementBytes = backend.elements().bytes();
     this.lane = backend.lane();
+    this.batch = new UploadedBatch(backend, lane);
     try {
-      WorkspacePlan.Scratch scratch = plan.scratch();
-      check(
-          Espalier.esp_lane_reserve(
-              lane.address(), scratch.rows(), scratch.codes(), scratch.intermediate()));
-      this.arena = backend.allocate("workspace", elementBytes * Math.max(1, plan.elements()));
+      if (backend.graphs() > 0) {
+        check(Espalier.esp_lane_graphs(lane.address(), backend.graphs()));
+      }
+      reserve(plan.scratch());
+      batch.reserve(plan.rows());
+      long elements = plan.elements() + (backend.graphs() > 0 ? graphTail(plan) : 0);
+      this.arena = backend.allocate("workspace", elementBytes * Math.max(1, elements));
     } catch (RuntimeException | Error e) {
       lane.close();
+      batch.close();
       throw e;
     }
+  }
+
+  /** Takes what ops need beside their tensors; for the extents of graphs, where there are any. */
+  private void reserve(WorkspacePlan.Scratch scratch) {
+    long rows = Math.max(1, plan.rows());
+    long most = backend.graphs() > 0 ? Espalier.esp_graph_rows(rows) : rows;
+    check(
+        Espalier.esp_lane_reserve(
+            lane.address(),
+            scratch.rows() == 0 ? 0 : most,
+            (scratch.codes() * most + rows - 1) / rows,
+            (scratch.intermediate() * most + rows - 1) / rows));
+  }
+
+  /** Elements behind the last tensor which a graph that was made for more rows may read. */
+  private static long graphTail(WorkspacePlan plan) {
+    return plan.slots().stream()
+        .mapToLong(s -> (Espalier.esp_graph_rows(s.rows()) - s.rows()) * s.pitch())
+        .max()
+        .orElse(0);
   }
 
   @Override
@@ -119,72 +110,9 @@ final class NativeWorkspace implements Workspace {
     return new NativeTensor(this, slot.offset(), rows, columns, slot.pitch());
   }
 
-  /**
-   * The batch where the backend reads it: its own memory if the backend shares that, else a copy
-   * that is made when the batch is first seen. Head masks are always copied.
-   */
-  BatchAddresses upload(PackedBatch b) {
-    b.requireOpen(); // also one that is known here: its memory may be another's by now
-    if (b != batch) {
-      batch = null;
-      IntBuffer values = b.memory();
-      float[] factors = HeadFactors.of(b);
-      boolean shared = backend.sharesMemory();
-      long copied = shared ? 0 : 4L * values.capacity();
-      long bytes = copied + 4L * factors.length;
-      if (bytes > batchCapacity) {
-        reserveBatch(2 * bytes);
-      }
-      if (bytes > 0) {
-        settle();
-      }
-      if (factors.length > 0) {
-        NativeMemory.write(batchStaging.address() + copied, factors, 0, factors.length);
-      }
-      long masks = bytes == 0 ? 0 : batchMemory.address() + copied;
-      if (shared) {
-        addresses = BatchAddresses.at(NativeMemory.address(values), masks, b);
-      } else {
-        NativeMemory.view(batchStaging.address(), (int) copied)
-            .order(ByteOrder.nativeOrder())
-            .asIntBuffer()
-            .put(values);
-        check(
-            Espalier.esp_write(
-                lane.address(), batchMemory.address(), batchStaging.address(), bytes));
-        addresses = BatchAddresses.at(batchMemory.address(), masks, b);
-      }
-      batch = b; // and keeps its memory
-    }
-    return addresses;
-  }
-
-  private void reserveBatch(long bytes) {
-    closeBatch();
-    batchMemory = backend.allocate("batch", bytes);
-    batchStaging = backend.sharesMemory() ? batchMemory : backend.allocateHost("batch", bytes);
-    batchCapacity = bytes;
-  }
-
-  private void closeBatch() {
-    batchCapacity = 0;
-    if (batchStaging != null) {
-      batchStaging.close();
-    }
-    if (batchMemory != null) {
-      batchMemory.close();
-    }
-  }
-
-  /**
-   * Waits for copies that may still read host memory. What else went wrong on the lane belongs to a
-   * pass whose results nobody read.
-   */
-  private void settle() {
-    int status = Espalier.esp_synchronize(lane.address());
-    if (status != Espalier.ESP_INVALID_ARGUMENT) {
-      check(status);
-    }
+  /** The batch where the backend reads it. */
+  UploadedBatch.Addresses upload(PackedBatch b) {
+    return batch.of(b);
   }
 
   /** The address of {@code bytes} of host memory to read into. */
@@ -203,7 +131,7 @@ final class NativeWorkspace implements Workspace {
   /** The same, to write from: no copy still reads it. */
   long settledStaging(long bytes) {
     long address = staging(bytes);
-    settle();
+    UploadedBatch.settle(lane);
     return address;
   }
 
@@ -216,7 +144,7 @@ final class NativeWorkspace implements Workspace {
 
   @Override
   public long bytes() {
-    return elementBytes * plan.elements() + batchCapacity;
+    return elementBytes * plan.elements() + batch.bytes();
   }
 
   @Override
@@ -224,7 +152,7 @@ final class NativeWorkspace implements Workspace {
     // Whatever the lane still does must not meet memory that is gone.
     lane.close();
     arena.close();
-    closeBatch();
+    batch.close();
     if (staging != null) {
       staging.close();
     }

@@ -55,6 +55,11 @@ public final class WorkspacePlan {
     return slots;
   }
 
+  /** The most rows of any of them. */
+  public int rows() {
+    return slots.stream().mapToInt(Slot::rows).max().orElse(0);
+  }
+
   /** fp32 elements needed in all. */
   public long elements() {
     return elements;

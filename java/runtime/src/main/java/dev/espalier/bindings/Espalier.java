@@ -24,7 +24,7 @@ import org.bytedeco.javacpp.annotation.Platform;
 @NoException
 public final class Espalier {
   /** {@code ESP_ABI_VERSION} of the header that this class was written from. */
-  public static final int ABI_VERSION = 9;
+  public static final int ABI_VERSION = 10;
 
   // esp_status
   public static final int ESP_OK = 0;
@@ -129,6 +129,10 @@ public final class Espalier {
 
   public static native int esp_lane_reserve(
       @Cast("esp_backend*") long lane, long rows, long codes, long intermediate);
+
+  public static native int esp_lane_graphs(@Cast("esp_backend*") long lane, int most);
+
+  public static native long esp_graph_rows(long rows);
 
   public static native int esp_lane_tag(@Cast("esp_backend*") long lane, int tag);
 
