@@ -60,7 +60,8 @@ enum {
   ESP_ISA_AVX512 = 4,
   ESP_ISA_AVX512_VNNI = 5,
   ESP_ISA_AVX512_BF16 = 6,  // the same with products of bf16 numbers
-  ESP_ISA_COUNT = 7
+  ESP_ISA_AMX = 7,          // the same with tiles; the first question for it asks Linux to allow them
+  ESP_ISA_COUNT = 8
 };
 
 // Activations, by the names of Hugging Face's ACT2FN.
@@ -120,8 +121,8 @@ ESP_API const char* esp_last_error(void);
 // 1 if both this build and this machine have the instruction set, else 0.
 ESP_API int32_t esp_isa_available(int32_t isa);
 
-// "portable", "avx2", "avx-vnni", "avx512vl-vnni", "avx512", "avx512-vnni", "avx512-bf16"; "" for any other
-// number.
+// "portable", "avx2", "avx-vnni", "avx512vl-vnni", "avx512", "avx512-vnni", "avx512-bf16", "amx"; "" for any
+// other number.
 ESP_API const char* esp_isa_name(int32_t isa);
 
 // Peak of one core's fused multiply-adds, measured over about `milliseconds`: independent FMA chains in registers with

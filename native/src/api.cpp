@@ -39,8 +39,8 @@ const char* esp_last_error(void) { return last_error; }
 int32_t esp_isa_available(int32_t isa) { return espalier::isa_available(isa) ? 1 : 0; }
 
 const char* esp_isa_name(int32_t isa) {
-  static const char* const names[ESP_ISA_COUNT] = {"portable", "avx2",        "avx-vnni",   "avx512vl-vnni",
-                                                   "avx512",   "avx512-vnni", "avx512-bf16"};
+  static const char* const names[ESP_ISA_COUNT] = {"portable", "avx2",        "avx-vnni",    "avx512vl-vnni",
+                                                   "avx512",   "avx512-vnni", "avx512-bf16", "amx"};
   return isa >= 0 && isa < ESP_ISA_COUNT ? names[isa] : "";
 }
 

@@ -354,6 +354,8 @@ const Kernels& kernels_of(int32_t isa) {
       return avx512_vnni::kernels();
     case ESP_ISA_AVX512_BF16:
       return avx512_bf16::kernels();
+    case ESP_ISA_AMX:
+      return amx::kernels();
 #endif
     default:
       return portable::kernels();

@@ -29,7 +29,7 @@ int64_t stored_rows(const CpuWeight& weight) {
 
 // Bytes of all panels' codes.
 int64_t codes_bytes(const CpuWeight& weight, int64_t panels, int32_t k) {
-  return weight.in_blocks() ? weight.chunk_begin.back() * weight.kernels.int8.panel_bytes(kChunk)
+  return weight.in_blocks() ? weight.chunk_begin.back() * kChunk * weight.kernels.panel
                             : panels * weight.kernels.int8.panel_bytes(k);
 }
 

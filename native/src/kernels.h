@@ -26,7 +26,8 @@ struct Weight {
 };
 
 // A linear layer in int8. A panel's codes are [ceil(k / group)][panel][group], zeros beyond row k and column n, `group`
-// being what the instruction set's dot-product step takes; where it takes them unsigned they are codes + 128. Vectors
+// being what the instruction set's dot-product step takes; where it takes them unsigned they are codes + 128. Where
+// there are AMX tiles, k is padded with zeros to a whole number of them. Vectors
 // have panels*panel entries, zeros beyond n.
 struct Int8Weight {
   int32_t n;
@@ -163,6 +164,9 @@ namespace avx512_vnni {
 const Kernels& kernels();
 }
 namespace avx512_bf16 {
+const Kernels& kernels();
+}
+namespace amx {
 const Kernels& kernels();
 }
 

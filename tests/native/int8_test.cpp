@@ -168,22 +168,21 @@ void one_shape(int32_t isa, int64_t rows, int64_t n, int64_t k) {
   }
 }
 
-// All products as large as they get, of one sign or of alternating ones: the longest sums there are.
-void worst_case(int32_t isa) {
-  const int64_t k = 16384;
+// All products as large as they get, of one sign or of alternating ones: the longest sums there are. So many rows that
+// tiles of any height are full and cut.
+void worst_case(int32_t isa, int64_t k, int64_t rows) {
   for (const int w : {127, -127, -128}) {
     for (const int zero_point : {0, 127, -128}) {
-      check::context = shape(isa, 3, 3, k) + " all " + std::to_string(w) + " zero point " + std::to_string(zero_point);
+      check::context =
+          shape(isa, rows, 3, k) + " all " + std::to_string(w) + " zero point " + std::to_string(zero_point);
       const Backend backend = make_backend(isa, 1);
       Int8Linear layer(3, k, [w] { return static_cast<int8_t>(w); }, false);
       for (int64_t i = 0; i < k; i += 2) layer.w.row(2)[i] = static_cast<int8_t>(-std::max(-127, w));
       if (zero_point != 0) layer.zero_points.assign(3, zero_point);
       layer.pack(backend.get());
-      Codes x(3, k);
-      for (int64_t i = 0; i < k; ++i) {
-        x.row(0)[i] = 127;
-        x.row(1)[i] = -127;
-        x.row(2)[i] = i % 2 == 0 ? 127 : -127;
+      Codes x(rows, k);
+      for (int64_t r = 0; r < rows; ++r) {
+        for (int64_t i = 0; i < k; ++i) x.row(r)[i] = r % 3 == 0 || (r % 3 == 2 && i % 2 == 0) ? 127 : -127;
       }
       expect_accumulators(backend.get(), layer, x);
     }
@@ -427,12 +426,14 @@ void weight_bytes() {
 
 int main() {
   for_each_isa([](int32_t isa) {
-    for (int64_t rows = 0; rows <= 32; ++rows) one_shape(isa, rows, random_int(1, 100), random_int(1, 100));
+    for (int64_t rows = 0; rows <= 70; ++rows) one_shape(isa, rows, random_int(1, 100), random_int(1, 100));
     for (int i = 0; i < 6; ++i) one_shape(isa, random_int(1, 200), random_int(1, 130), random_int(1, 300));
     one_shape(isa, 950, 33, 65);
     one_shape(isa, 130, 97, 1100);
     one_shape(isa, 1, 1, 1);
-    worst_case(isa);
+    worst_case(isa, 16384, 3);
+    worst_case(isa, 16384, 19);
+    worst_case(isa, 16384 - 37, 33);
     pairs(isa);
     edges(isa);
     for (int32_t act = ESP_GELU; act <= ESP_TANH; ++act) feed_forward(isa, 2, 19, 40, 70, 50, act);

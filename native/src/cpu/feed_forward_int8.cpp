@@ -51,7 +51,7 @@ struct Block {
   const Product& f;
   const Memory& memory;
   int64_t first;
-  Tiles cut;
+  Tiles8 cut;
 
   void quantize_input(int64_t row, char* rotated) const {
     const RowPieces pieces{f.x + (first + row) * f.x_pitch, f.in.k, f.in.k, f.in.k};
@@ -94,7 +94,8 @@ void by_row_blocks(Call& call, const Product& f, int64_t blocks) {
     const int64_t first = task * f.rows / blocks;
     const int64_t rows = (task + 1) * f.rows / blocks - first;
     const Memory memory(f, scratch + rotated, block_rows);
-    const Block block{f, memory, first, Tiles(rows)};
+    const Block block{f, memory, first, Tiles8(rows)};
+    const TileScope scope;
     for (int64_t row = 0; row < rows; ++row) block.quantize_input(row, scratch);
     for (int64_t p = 0; p < f.in.panels; ++p) block.first_half(p);
     for (int64_t t = 0; t < block.cut.tiles; ++t) block.quantize_intermediate(t, scratch);
@@ -105,13 +106,14 @@ void by_row_blocks(Call& call, const Product& f, int64_t blocks) {
 void by_panels(Call& call, const Product& f) {
   const int64_t threads = pool_threads(call);
   const Memory memory(f, shared_scratch(call, Memory::bytes(f, f.rows)), f.rows);
-  const Block block{f, memory, 0, Tiles(f.rows)};
+  const Block block{f, memory, 0, Tiles8(f.rows)};
   parallel_for(call, 1, rotated_bytes(f), [&](int64_t, char* rotated) {
     for (int64_t row = 0; row < f.rows; ++row) block.quantize_input(row, rotated);
   });
   const auto each_panel = [&](int64_t panels, const auto& step) {
     const int64_t groups = least(panels, 4 * threads);
     parallel_for(call, groups, 0, [&](int64_t task, char*) {
+      const TileScope scope;
       for (int64_t p = task * panels / groups; p < (task + 1) * panels / groups; ++p) step(p);
     });
   };
@@ -129,7 +131,7 @@ int64_t feed_forward_int8(Call& call, const float* x, int64_t x_pitch, int64_t r
   FirstBadRow bad;
   const Product f{x, x_pitch, rows, in, activation, out, y, y_pitch, bad};
   const int64_t threads = pool_threads(call);
-  const int64_t tiles = ceil_div(rows, kRows);
+  const int64_t tiles = Tiles8(rows).tiles;
   if (tiles <= kFewTiles * threads && threads > 1) {
     by_panels(call, f);
   } else {

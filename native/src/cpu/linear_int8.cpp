@@ -18,7 +18,7 @@ void pack_weight_int8(const Int8Weight& weight, int32_t first, int32_t count, co
   const int64_t k = weight.k;
   constexpr int kGroup8 = kCodes<DenseCode>;
   constexpr int kStep = kStep8<DenseCode>;
-  const int64_t steps = ceil_div(k, kGroup8);
+  const int64_t steps = panel_steps8(k);
   for (int64_t row = first; row < int64_t{first} + count; ++row) {
     const int8_t* source = codes + (row - first) * k;
     int8_t* panel = weight.codes + row / kPanel * steps * kStep + row % kPanel * kGroup8;
@@ -35,7 +35,7 @@ void pack_weight_int8(const Int8Weight& weight, int32_t first, int32_t count, co
   }
 }
 
-int64_t panel_bytes_int8(int32_t k) { return ceil_div(k, kCodes<DenseCode>) * kStep8<DenseCode>; }
+int64_t panel_bytes_int8(int32_t k) { return panel_steps8(k) * kStep8<DenseCode>; }
 
 namespace {
 
@@ -51,7 +51,7 @@ int64_t linear_int8(Call& call, const float* x, int64_t x_pitch, int64_t rows, c
   const int64_t threads = pool_threads(call);
   const int64_t k = w.k;
   const bool zero_points = w.zero_points != nullptr;
-  const int64_t tiles = ceil_div(rows, kRows);
+  const int64_t tiles = Tiles8(rows).tiles;
   int64_t blocks = ceil_div(tiles, kBlockTiles);
   if (blocks > 1) blocks = least(round_up(blocks, threads), tiles);
   // Panels that stay in the second-level cache while the tiles of a block pass, each writing long stretches of its
@@ -65,7 +65,8 @@ int64_t linear_int8(Call& call, const float* x, int64_t x_pitch, int64_t rows, c
   };
   const auto multiply = [&](const CodeRows& codes, int64_t first_code, int64_t first_row, int64_t last_row,
                             int64_t first_panel, int64_t last_panel) {
-    const Tiles cut(last_row - first_row);
+    const TileScope scope;
+    const Tiles8 cut(last_row - first_row);
     for (int64_t group = first_panel; group < last_panel; group += together) {
       const int64_t end = least(group + together, last_panel);
       for (int64_t t = 0; t < cut.tiles; ++t) {
@@ -121,6 +122,11 @@ struct AccumulatorSink {
     if constexpr (kWeightShift<DenseCode> != 0) return splat_int(-kWeightShift<DenseCode> * row_sums[row]);
     return load(start + vector * kLanes);
   }
+  ESP_INLINE void fetch_rows(int64_t) const {}
+  template <class Sum>
+  ESP_INLINE void end_rows(int64_t rows, int vector, const Sum& sum) const {
+    for (int r = 0; r < rows; ++r) end(r, vector, sum(r));
+  }
   ESP_INLINE void end(int row, int vector, IntVector sum) const {
     const int at = vector * kLanes;
     if (zero_points != nullptr) sum = subtract(sum, multiply(load(zero_points + at), splat_int(row_sums[row])));
@@ -135,7 +141,6 @@ struct AccumulatorSink {
 void linear_accumulators(Call& call, const int8_t* x, int64_t rows, const Int8Weight& w, int32_t* y) {
   if (rows == 0) return;
   const int64_t k = w.k;
-  const int64_t steps = ceil_div(k, kCodes<DenseCode>);
   const CodeRows codes(shared_scratch(call, CodeRows::bytes(rows, k)), rows, k, true);
   for (int64_t row = 0; row < rows; ++row) {
     DenseCode* p = codes.codes + row * codes.pitch;
@@ -144,16 +149,16 @@ void linear_accumulators(Call& call, const int8_t* x, int64_t rows, const Int8We
     }
     codes.complete(row, k);
   }
-  const Tiles cut(rows);
+  const Tiles8 cut(rows);
   parallel_for(call, w.panels, 0, [&](int64_t p, char*) {
+    const TileScope scope;
     for (int64_t t = 0; t < cut.tiles; ++t) {
       const int64_t row = cut.begin(t);
       const int64_t at = p * kPanel;
       const AccumulatorSink sink{
           y + row * w.n + at, w.n,          least(kPanel, w.n - at),
           codes.sums + row,   w.start + at, w.zero_points == nullptr ? nullptr : w.zero_points + at};
-      tile_int8(cut.height(t), codes.codes + row * codes.pitch, codes.pitch, codes.excesses(row),
-                w.codes + p * steps * kStep8<DenseCode>, steps, sink);
+      tile_of_panel(codes, row, cut.height(t), w, p, sink);
     }
   });
 }

@@ -10,6 +10,7 @@
 #include "cpu/byte_pairs.h"
 #include "cpu/quantize.h"
 #include "cpu/row_counts.h"
+#include "cpu/tile_int8.h"
 #include "kernels.h"
 
 namespace espalier {
@@ -18,6 +19,9 @@ namespace ESP_ISA_NS {
 template <class C>
 constexpr int kStep8 = kPanel * kCodes<C>;  // bytes of a panel that one step over K takes
 constexpr int kAhead8 = 2048;               // bytes of a panel fetched ahead of their use
+
+// Steps that a panel has, zeros included.
+ESP_INLINE int64_t panel_steps8(int64_t k) { return ceil_div(round_up(k, kDeep8), kCodes<DenseCode>); }
 
 template <int R, class C>
 ESP_INLINE void step_int8(IntVector (*sum)[kVectors], const C* const* x, int64_t pitch, int64_t at, const int8_t* w) {
@@ -114,6 +118,28 @@ struct DequantizeSink {
     if constexpr (kWeightShift<C> != 0) return splat_int(-kWeightShift<C> * row_sums[row]);
     return load(start + vector * kLanes);
   }
+  // The rows' lines arrive while the sums are made.
+  ESP_INLINE void fetch_rows(int64_t rows) const {
+    for (int64_t r = 0; r < rows; ++r) {
+      for (int v = 0; v < kVectors; ++v) __builtin_prefetch(y + r * pitch + v * kLanes, 1);
+    }
+  }
+  // `end` of a vector of each row, what does not depend on the row kept in registers.
+  template <class Sum>
+  ESP_INLINE void end_rows(int64_t rows, int vector, const Sum& sum) const {
+    const int at = vector * kLanes;
+    const DequantizeSink sink = *this;
+    if (zero_points != nullptr || columns - at < kLanes) {
+      for (int r = 0; r < rows; ++r) sink.end(r, vector, sum(r));
+      return;
+    }
+    const Vector scale = load(scales + at);
+    const Vector shift = load(bias + at);
+    for (int64_t r = 0; r < rows; ++r) {
+      const Vector scaled = to_float(sum(r)) * splat(sink.row_scales[r]);
+      store(sink.y + r * sink.pitch + at, fma_once(scaled, scale, shift));
+    }
+  }
   ESP_INLINE void end(int row, int vector, IntVector sum) const {
     const int at = vector * kLanes;
     if (zero_points != nullptr) sum = subtract(sum, multiply(load(zero_points + at), splat_int(row_sums[row])));
@@ -149,7 +175,8 @@ struct CodeRowsOf {
     return (round_up(width(k) * static_cast<int64_t>(sizeof(C)), 64) + 64) / static_cast<int64_t>(sizeof(C));
   }
   static int64_t excess_pitch_of(int64_t k) { return kSplit ? round_up(width(k) / 4, 8) : 0; }
-  static int64_t bytes(int64_t rows, int64_t k) {
+  static int64_t bytes(int64_t count, int64_t k) {
+    const int64_t rows = count + kRowSlack8;
     return rows * (pitch_of(k) * static_cast<int64_t>(sizeof(C)) +
                    excess_pitch_of(k) * static_cast<int64_t>(sizeof(Excess))) +
            3 * round_up(rows * 4, 64);
@@ -157,7 +184,7 @@ struct CodeRowsOf {
   CodeRowsOf(char* memory, int64_t rows, int64_t k, bool zero_points)
       : codes(reinterpret_cast<C*>(memory)),
         pitch(pitch_of(k)),
-        scales(reinterpret_cast<float*>(memory + rows * pitch * static_cast<int64_t>(sizeof(C)))),
+        scales(reinterpret_cast<float*>(memory + (rows + kRowSlack8) * pitch * static_cast<int64_t>(sizeof(C)))),
         sums(kSplit || zero_points ? reinterpret_cast<int32_t*>(scales) + round_up(rows, 16) : nullptr),
         counts(kSplit ? sums + round_up(rows, 16) : nullptr),
         excess(kSplit ? reinterpret_cast<Excess*>(counts + round_up(rows, 16)) : nullptr),
@@ -195,6 +222,19 @@ struct CodeRowsOf {
 };
 using CodeRows = CodeRowsOf<DenseCode>;
 
+// Up to kRows8 rows of codes times panel p of `w`.
+template <class Sink>
+ESP_INLINE void tile_of_panel(const CodeRows& x, int64_t first, int64_t rows, const Int8Weight& w, int64_t p,
+                              const Sink& sink) {
+  const int64_t padded = panel_steps8(w.k);
+  const int8_t* panel = w.codes + p * padded * kStep8<DenseCode>;
+  const DenseCode* codes = x.codes + first * x.pitch;
+#if ESP_AMX
+  if (rows > kFewRows8) return amx_tile_int8(rows, codes, x.pitch, panel, padded * kCodes<DenseCode> / kDeep8, sink);
+#endif
+  tile_int8(rows, codes, x.pitch, x.excesses(first), panel, ceil_div(w.k, kCodes<DenseCode>), sink);
+}
+
 // Rows first.. of `x` times panel p of `w`, to `y`.
 ESP_INLINE void multiply_panel(const CodeRows& x, int64_t first, int64_t rows, const Int8Weight& w, int64_t p, float* y,
                                int64_t y_pitch, int64_t columns) {
@@ -208,9 +248,7 @@ ESP_INLINE void multiply_panel(const CodeRows& x, int64_t first, int64_t rows, c
                                        w.bias + at,
                                        w.start + at,
                                        w.zero_points == nullptr ? nullptr : w.zero_points + at};
-  const int64_t steps = ceil_div(w.k, kCodes<DenseCode>);
-  tile_int8(rows, x.codes + first * x.pitch, x.pitch, x.excesses(first), w.codes + p * steps * kStep8<DenseCode>, steps,
-            sink);
+  tile_of_panel(x, first, rows, w, p, sink);
 }
 
 // The lowest row that was found not to be finite, noted by several threads.

@@ -20,7 +20,9 @@ public enum InstructionSet {
   AVX512("avx512"),
   AVX512_VNNI("avx512-vnni"),
   /** The same with products of bf16 numbers. */
-  AVX512_BF16("avx512-bf16");
+  AVX512_BF16("avx512-bf16"),
+  /** AVX512-BF16 and AMX, whose tiles multiply int8. Linux must allow them. */
+  AMX("amx");
 
   private final String label;
 

@@ -47,7 +47,8 @@ public final class Espalier {
   public static final int ESP_ISA_AVX512 = 4;
   public static final int ESP_ISA_AVX512_VNNI = 5;
   public static final int ESP_ISA_AVX512_BF16 = 6;
-  public static final int ESP_ISA_COUNT = 7;
+  public static final int ESP_ISA_AMX = 7;
+  public static final int ESP_ISA_COUNT = 8;
 
   // activations
   public static final int ESP_GELU = 0;
