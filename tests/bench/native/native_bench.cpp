@@ -1,7 +1,7 @@
 // Speed of the native ops as a share of the machine's peak, and of a whole network of MiniLM's shape with random
 // weights.
 //
-//   native_bench [--threads N] [--isa NAME] [--only linear|feed_forward|attention|network|latency] [--rounds N]
+//   native_bench [--threads N] [--isa NAME] [--only linear|gemm|feed_forward|attention|network|latency] [--rounds N]
 //                [--clock wall|cpu] [--dtype f32|i8]
 //
 // --clock cpu counts the process's own processor time, divided by the threads: on a busy machine, with one thread, the
@@ -131,6 +131,32 @@ void linears() {
       esp_free(backend, y);
     }
     esp_weight_destroy(w);
+  }
+}
+
+// Many rows and all pairs of widths that BERT encoders have. An instruction set with tiles is set beside the peak of
+// the vectors' dot products as well, measured in turn with it.
+void gemms() {
+  const bool tiles = dtype == ESP_I8 && isa == ESP_ISA_AMX;
+  for (const int32_t k : {384, 768, 1536, 3072}) {
+    for (const int32_t n : {384, 768, 1536, 3072}) {
+      esp_weight* w = weight(n, k);
+      for (const int64_t rows : {256, 1024}) {
+        float* x = floats(rows * k);
+        float* y = floats(rows * n);
+        const Timing t = measure([&] { must(esp_linear(backend, x, k, rows, w, y, n)); });
+        char name[80];
+        std::snprintf(name, sizeof name, "gemm %4d->%-4d rows %5ld", k, n, static_cast<long>(rows));
+        const double flops = 2.0 * static_cast<double>(rows) * n * k;
+        report(name, flops, t);
+        double vectors = 0.0;
+        if (tiles) must(esp_measure_peak_i8(ESP_ISA_AVX512_VNNI, threads, 10, &vectors));
+        if (tiles) std::printf("  median %.0f %% of avx512-vnni's peak\n", 100 * flops / t.median * 1e-9 / vectors);
+        esp_free(backend, x);
+        esp_free(backend, y);
+      }
+      esp_weight_destroy(w);
+    }
   }
 }
 
@@ -285,6 +311,7 @@ int main(int argc, char** argv) {
   must(esp_backend_create(isa, threads, &backend));
   std::printf("%s, %d threads, %s\n", esp_isa_name(isa), threads, dtype == ESP_F32 ? "f32" : "int8");
   if (wanted("linear")) linears();
+  if (wanted("gemm")) gemms();
   if (wanted("feed_forward")) feed_forwards();
   if (wanted("attention")) attentions();
   if (wanted("network")) network();
