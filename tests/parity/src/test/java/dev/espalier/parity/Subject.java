@@ -125,8 +125,7 @@ record Subject(String backend, Optional<InstructionSet> isa) {
               List.of("avx512f", "avx512bw", "avx512vl", "avx512dq", "avx512_vnni");
           case AVX512_BF16 ->
               List.of("avx512f", "avx512bw", "avx512vl", "avx512dq", "avx512_vnni", "avx512_bf16");
-          case AMX ->
-              List.of("avx512_vnni", "avx512_bf16", "amx_tile", "amx_int8", "amx_bf16");
+          case AMX -> List.of("avx512_vnni", "avx512_bf16", "amx_tile", "amx_int8", "amx_bf16");
         };
     try {
       Set<String> flags =
