@@ -1,23 +1,26 @@
-// Rows rounded to bf16 as products take them, and the register tile of those products: R <= kTileRows rows, `pitch`
+// Rows rounded to bf16 as products take them, and the register tile of those products: R <= kRowsBf16 rows, `pitch`
 // apart, times a panel of kPanel output columns, [steps][kPanel][2], two values of k a step. What happens to the fp32
 // sums is up to a sink:
 //
 //   void end(int row, int vector, Vector sum) const
 //
-// vdpbf16ps adds the second product of a step and then the first, each addition rounded once to the nearest even;
-// operands, products' sums and results below 2^-126 count as 0, whatever MXCSR says. K is filled up with zeros, which
-// change no sum. A row's chain does not depend on R.
+// vdpbf16ps adds the second product of a step and then the first, each addition rounded once to the nearest even. On
+// AMX tiles tdpbf16ps makes two sums of 16 steps, of their first and of their second products, adds them, and adds that
+// to what was there. Either way operands and sums below 2^-126 count as 0, whatever MXCSR says. K is filled up with
+// zeros, which change no sum. A row's chain does not depend on R: few rows are a tile with few rows, never anything else.
 #ifndef ESPALIER_CPU_BF16_H
 #define ESPALIER_CPU_BF16_H
 
 #include "cpu/row_counts.h"
+#include "cpu/tiles.h"
 #include "kernels.h"
 
 namespace espalier {
 namespace ESP_ISA_NS {
 
-constexpr int64_t kTileRows = kRows;
-constexpr int64_t kDepthUnit = 32;  // values of k that a panel's depth is a multiple of
+constexpr int64_t kRowsBf16 = ESP_AMX ? 2 * kTileRows : kRows;
+constexpr int64_t kRowSlackBf16 = ESP_AMX ? kTileRows - 1 : 0;  // rows that may be read behind the last one
+constexpr int64_t kDepthUnit = 32;                              // values of k that a panel's depth is a multiple of
 
 // Two vectors, rounded: NaN stays NaN, what is below 2^-126 becomes 0 of its sign.
 ESP_INLINE void store_bf16(uint16_t* p, Vector low, Vector high) {
@@ -31,7 +34,7 @@ struct Bf16Rows {
 
   // Whole cache lines and one more, so that rows do not compete for the same sets.
   static int64_t pitch_of(int64_t k) { return round_up(k, kDepthUnit) + 32; }
-  static int64_t bytes(int64_t rows, int64_t k) { return rows * pitch_of(k) * 2; }
+  static int64_t bytes(int64_t rows, int64_t k) { return (rows + kRowSlackBf16) * pitch_of(k) * 2; }
   Bf16Rows(char* memory, int64_t k) : values(reinterpret_cast<uint16_t*>(memory)), pitch(pitch_of(k)) {}
 
   uint16_t* row(int64_t r) const { return values + r * pitch; }
@@ -51,6 +54,46 @@ struct Bf16Rows {
     store_bf16(to + i, load(x + i, low), load(x + i + 16, high));
   }
 };
+
+#if ESP_AMX
+
+// A tile is 2 x 2 registers, kRowsBf16 x kPanel; 16 rows or fewer leave the lower two out. A TileScope must be there.
+template <class Sink>
+void tile_bf16(int64_t rows, const uint16_t* x, int64_t pitch, const uint16_t* w, int64_t depth, const Sink& sink) {
+  static_assert(kPanel == 2 * kTileRows, "two tiles of columns");
+  constexpr int64_t kPitch = kPanel * 4;
+  const int64_t x_pitch = pitch * 2;
+  const bool both = rows > kTileRows;
+  tile_zero<0>();
+  tile_zero<1>();
+  tile_zero<2>();
+  tile_zero<3>();
+  for (int64_t i = 0; i < depth; i += kDepthUnit) {
+    tile_load<4>(x + i, x_pitch);
+    tile_load<6>(w, kPitch);
+    tile_load<7>(w + kTileBytes / 2, kPitch);
+    tile_dot_bf16<0, 4, 6>();
+    tile_dot_bf16<1, 4, 7>();
+    if (both) {
+      tile_load<5>(x + kTileRows * pitch + i, x_pitch);
+      tile_dot_bf16<2, 5, 6>();
+      tile_dot_bf16<3, 5, 7>();
+    }
+    w += kDepthUnit * kPanel;
+  }
+  alignas(64) float sums[kRowsBf16][kPanel];
+  tile_store<0>(sums[0], kPitch);
+  tile_store<1>(sums[0] + kTileRows, kPitch);
+  if (both) {
+    tile_store<2>(sums[kTileRows], kPitch);
+    tile_store<3>(sums[kTileRows] + kTileRows, kPitch);
+  }
+  for (int r = 0; r < rows; ++r) {
+    for (int v = 0; v < kVectors; ++v) sink.end(r, v, load(sums[r] + v * kLanes));
+  }
+}
+
+#else
 
 template <int R>
 ESP_INLINE void step_bf16(Vector (*sum)[kVectors], const uint16_t* const* x, int64_t pitch, int64_t at,
@@ -99,12 +142,14 @@ void register_tile_bf16(const uint16_t* x, int64_t pitch, const uint16_t* w, int
   }
 }
 
-// 1 <= rows <= kTileRows; depth a multiple of kDepthUnit.
+// 1 <= rows <= kRowsBf16; depth a multiple of kDepthUnit.
 template <class Sink>
 ESP_INLINE void tile_bf16(int64_t rows, const uint16_t* x, int64_t pitch, const uint16_t* w, int64_t depth,
                           const Sink& sink) {
   with_rows(rows, [&](auto r) { register_tile_bf16<decltype(r)::value>(x, pitch, w, depth, sink); });
 }
+
+#endif
 
 // Panel p of a weight.
 ESP_INLINE const uint16_t* panel_bf16(const Weight& w, int64_t p) {
@@ -135,7 +180,7 @@ struct Bf16RowSink {
 // How rows are cut into tiles of nearly equal height. A tile's height may differ, its rows' results do not.
 struct Bf16Tiles {
   int64_t rows, tiles;
-  explicit Bf16Tiles(int64_t count) : rows(count), tiles(ceil_div(count, kTileRows)) {}
+  explicit Bf16Tiles(int64_t count) : rows(count), tiles(ceil_div(count, kRowsBf16)) {}
   int64_t begin(int64_t tile) const { return tile * (rows / tiles) + least(tile, rows % tiles); }
   int64_t height(int64_t tile) const { return begin(tile + 1) - begin(tile); }
 };

@@ -12,7 +12,7 @@ namespace espalier {
 namespace ESP_ISA_NS {
 namespace {
 
-constexpr int64_t kBlockTiles = ceil_div(112, kTileRows);  // tiles of a row block at most
+constexpr int64_t kBlockTiles = ceil_div(112, kRowsBf16);  // tiles of a row block at most
 constexpr int64_t kFewTiles = 2;                           // tiles per thread up to which the intermediate is shared
 
 struct Product {
@@ -46,8 +46,9 @@ struct Block {
     for (int64_t row = 0; row < cut.rows; ++row) x.round(row, f.x + (first + row) * f.x_pitch, f.in.k);
   }
   void first_half(int64_t begin, int64_t end) const {
+    const TileScope scope;
     each_tile(cut, begin, end, f.in.depth, [&](int64_t t, int64_t p) {
-      alignas(64) float tile[kTileRows * kPanel];
+      alignas(64) float tile[kRowsBf16 * kPanel];
       const int64_t row = cut.begin(t);
       const int64_t rows = cut.height(t);
       const Bf16RowSink sink{tile, kPanel, kPanel, f.in.bias + p * kPanel};
@@ -58,6 +59,7 @@ struct Block {
     });
   }
   void second_half(int64_t begin, int64_t end) const {
+    const TileScope scope;
     each_tile(cut, begin, end, f.out.depth, [&](int64_t t, int64_t p) {
       const int64_t row = cut.begin(t);
       const Bf16RowSink sink{f.y + (first + row) * f.y_pitch + p * kPanel, f.y_pitch,
@@ -98,7 +100,7 @@ void feed_forward_bf16(Call& call, const float* x, int64_t x_pitch, int64_t rows
   if (rows == 0) return;
   const Product f{x, x_pitch, rows, in, activation, out, y, y_pitch};
   const int64_t threads = pool_threads(call);
-  const int64_t tiles = ceil_div(rows, kTileRows);
+  const int64_t tiles = ceil_div(rows, kRowsBf16);
   if (tiles <= kFewTiles * threads && threads > 1) return by_panels(call, f);
   const int64_t blocks = ceil_div(tiles, kBlockTiles);
   by_row_blocks(call, f, least(round_up(blocks, threads), tiles));

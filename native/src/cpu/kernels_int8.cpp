@@ -4,6 +4,11 @@
 #include "kernels.h"
 
 namespace espalier {
+
+namespace ESP_BASE_NS {
+const Kernels& kernels();
+}
+
 namespace ESP_ISA_NS {
 
 void activate(int32_t activation, const float* x, int64_t count, float* y) {

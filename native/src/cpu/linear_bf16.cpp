@@ -23,7 +23,7 @@ void pack_weight_bf16(const Weight& weight, int32_t first, int32_t count, const 
 
 namespace {
 
-constexpr int64_t kBlockTiles = ceil_div(112, kTileRows);  // tiles of a row block at most
+constexpr int64_t kBlockTiles = ceil_div(112, kRowsBf16);  // tiles of a row block at most
 constexpr int64_t kAlone = 65536;                          // values up to which the caller rounds alone
 
 }  // namespace
@@ -32,10 +32,11 @@ void linear_bf16(Call& call, const float* x, int64_t x_pitch, int64_t rows, cons
                  int64_t y_pitch) {
   if (rows == 0 || w.n == 0) return;
   const int64_t threads = pool_threads(call);
-  const int64_t tiles = ceil_div(rows, kTileRows);
+  const int64_t tiles = ceil_div(rows, kRowsBf16);
   int64_t blocks = ceil_div(tiles, kBlockTiles);
   if (blocks > 1) blocks = least(round_up(blocks, threads), tiles);
   const auto multiply = [&](const Bf16Rows& from, int64_t first_row, int64_t last_row, int64_t first, int64_t last) {
+    const TileScope scope;
     const Bf16Tiles cut(last_row - first_row);
     each_tile(cut, first, last, w.depth, [&](int64_t t, int64_t p) {
       const int64_t row = cut.begin(t);

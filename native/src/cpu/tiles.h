@@ -64,6 +64,12 @@ ESP_INLINE void tile_dot_bytes() {
   __asm__ volatile("tdpbusd %%tmm%c2, %%tmm%c1, %%tmm%c0" : : "i"(C), "i"(A), "i"(B));
 }
 
+// C += A * B of bf16 numbers: bf16.h has the order of the sums.
+template <int C, int A, int B>
+ESP_INLINE void tile_dot_bf16() {
+  __asm__ volatile("tdpbf16ps %%tmm%c2, %%tmm%c1, %%tmm%c0" : : "i"(C), "i"(A), "i"(B));
+}
+
 #else
 
 struct TileScope {
