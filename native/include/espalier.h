@@ -92,8 +92,8 @@ enum {
 };
 
 // Storage of a weight, and of the tensors between ops. A linear weight is ESP_I8, or given as fp32 and kept on a CPU as
-// the type says, on a GPU (ESP_F32 only) in the backend's own type. ESP_BF16_PRODUCTS is a linear weight that is kept as
-// bf16 and multiplied with rows that are rounded to bf16 too.
+// the type says, on a GPU (ESP_F32 only) in the backend's own type. ESP_BF16_PRODUCTS is a linear weight that is kept
+// as bf16 and multiplied with rows that are rounded to bf16 too.
 enum { ESP_F32 = 0, ESP_I8 = 1, ESP_F16 = 2, ESP_BF16 = 3, ESP_BF16_PRODUCTS = 4 };
 
 // What esp_cuda_device tells, by index.
@@ -165,13 +165,13 @@ ESP_API esp_status esp_lane_create(esp_backend* backend, esp_backend** out);
 // ESP_OUT_OF_MEMORY leaves the lane as it was or smaller, and usable.
 ESP_API esp_status esp_lane_reserve(esp_backend* lane, int64_t rows, int64_t codes, int64_t intermediate);
 
-// Has the lane keep up to `most` CUDA graphs, 0 for none; a backend that has no graphs does nothing. On a lane that keeps
-// graphs the ops of a pass (those that take rows, tokens or sequences and leave their results in the backend's memory)
-// are held back until the lane is next written to, read or waited for. Ops that come again with the same arguments, but
-// for the numbers of rows, of which only esp_graph_rows counts, are then run as one graph. Results have the same bits
-// with graphs and without. What ops use (weights, heads, memory) must stay until then; a failure that one of them would
-// have reported is reported then; and a matrix of `rows` rows must lie in memory for esp_graph_rows(rows): what is
-// behind the rows is not used and not written.
+// Has the lane keep up to `most` CUDA graphs, 0 for none; a backend that has no graphs does nothing. On a lane that
+// keeps graphs the ops of a pass (those that take rows, tokens or sequences and leave their results in the backend's
+// memory) are held back until the lane is next written to, read or waited for. Ops that come again with the same
+// arguments, but for the numbers of rows, of which only esp_graph_rows counts, are then run as one graph. Results
+// have the same bits with graphs and without. What ops use (weights, heads, memory) must stay until then; a failure
+// that one of them would have reported is reported then; and a matrix of `rows` rows must lie in memory for
+// esp_graph_rows(rows): what is behind the rows is not used and not written.
 ESP_API esp_status esp_lane_graphs(esp_backend* lane, int32_t most);
 
 // The most rows that a graph serves which serves `rows`: where the arguments of ops depend on the number of rows,
@@ -246,8 +246,8 @@ ESP_API esp_status esp_weight_create_blocks(esp_backend* backend, int32_t n, int
                                             const uint8_t* kept, esp_weight** out);
 ESP_API void esp_weight_destroy(esp_weight* weight);
 
-// Packs rows first .. first+count-1 of a weight that is not int8 from values [count,k], contiguous. For
-// ESP_BF16_PRODUCTS they are rounded to nearest even. For ESP_F16 and ESP_BF16 they are rounded to nearest even, and widened again as they are used: results are those of an fp32 weight
+// Packs rows first .. first+count-1 of a weight that is not int8 from values [count,k], contiguous. All but fp32 are
+// rounded to nearest even; ESP_F16 and ESP_BF16 are widened again as they are used: results are those of an fp32 weight
 // with the rounded values, bit for bit. ESP_INVALID_ARGUMENT for int8.
 ESP_API esp_status esp_weight_set_rows(esp_weight* weight, int32_t first, int32_t count, const float* values);
 

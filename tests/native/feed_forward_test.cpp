@@ -1,5 +1,5 @@
-// esp_feed_forward has the bits of esp_linear, esp_activation, esp_linear, in fp32 and in bf16 products, for few rows and many, any number of
-// threads.
+// esp_feed_forward has the bits of esp_linear, esp_activation, esp_linear, in fp32 and in bf16 products, for few rows and
+// many, any number of threads.
 #include "fixture.h"
 
 namespace {

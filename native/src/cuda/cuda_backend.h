@@ -73,7 +73,8 @@ struct CudaBackend : esp_backend {
   // Starts the ops that are held back.
   void run_held();
 
-  // Runs what is held back, waits for the stream; throws Error(ESP_INVALID_ARGUMENT) if a quantization since the last time met such a value.
+  // Runs what is held back and waits for the stream; throws Error(ESP_INVALID_ARGUMENT) if a quantization since the last
+  // time met such a value.
   void finish();
 
   const int32_t device;

@@ -25,10 +25,12 @@ final class ProcessPeers implements AutoCloseable {
 
   private final Map<String, Engine> engines = new LinkedHashMap<>();
   private final Path scratch;
+  private final boolean noMemory;
   private PeerProcess.Setup setup;
 
-  private ProcessPeers(Path scratch) {
+  private ProcessPeers(Path scratch, boolean noMemory) {
     this.scratch = scratch;
+    this.noMemory = noMemory;
   }
 
   /**
@@ -59,7 +61,7 @@ final class ProcessPeers implements AutoCloseable {
       List<String> texts,
       List<String> sample,
       Idle idle) {
-    ProcessPeers peers = new ProcessPeers(scratch());
+    ProcessPeers peers = new ProcessPeers(scratch(), options.noMemory);
     try {
       Path all = peers.scratch.resolve("texts.json");
       ProcessPeer.write(texts, all);
@@ -131,6 +133,9 @@ final class ProcessPeers implements AutoCloseable {
   }
 
   private double memory(String name, String plan, ProcessPeer peer, List<String> texts) {
+    if (noMemory) {
+      return 0;
+    }
     Report.progress("peak memory of a process that runs " + peer.name() + " only");
     try (PeerProcess alone = new PeerProcess(name, setup, "--plan", plan)) {
       new ProcessPeer("alone", alone, peer.order(), scratch).embed(texts);

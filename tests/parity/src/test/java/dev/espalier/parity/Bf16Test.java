@@ -16,6 +16,7 @@ import dev.espalier.encoder.EncoderObserver;
 import dev.espalier.encoder.EncoderPacker;
 import dev.espalier.model.ModelSource;
 import dev.espalier.model.Models;
+import dev.espalier.task.Vectors;
 import dev.espalier.tensor.DType;
 import java.nio.file.Path;
 import java.util.Optional;
@@ -54,7 +55,7 @@ class Bf16Test {
       for (Path directory : Shared.goldens()) {
         float[] expected = hidden(directory, plain, DType.F32);
         float[] actual = hidden(directory, products, DType.BF16);
-        double cosine = cosine(expected, actual);
+        double cosine = Vectors.cosine(expected, actual);
         System.out.printf(
             "%s in bf16 on %s: cosine %.6f%n", directory.getFileName(), subject, cosine);
         assertTrue(cosine > 0.99, () -> directory + ": cosine " + cosine);
@@ -71,17 +72,5 @@ class Bf16Test {
       Ops ops = new Ops(backend, workspace);
       return ops.toArray(encoder.forward(ops, fixture.batch(), EncoderObserver.NONE));
     }
-  }
-
-  private static double cosine(float[] a, float[] b) {
-    double ab = 0;
-    double aa = 0;
-    double bb = 0;
-    for (int i = 0; i < a.length; i++) {
-      ab += (double) a[i] * b[i];
-      aa += (double) a[i] * a[i];
-      bb += (double) b[i] * b[i];
-    }
-    return ab / Math.sqrt(aa * bb);
   }
 }
