@@ -123,13 +123,6 @@ ThreadPool::Slot& ThreadPool::enter() {
 void ThreadPool::leave(Slot& slot) {
   slot.taken.store(false);
   give_permit();
-  // Workers that had to stay away for want of a permit may help those that still work.
-  for (int32_t i = 0; i < threads_; ++i) {
-    if (slots_[i].job.load(std::memory_order_relaxed) != nullptr) {
-      wake();
-      return;
-    }
-  }
 }
 
 void ThreadPool::wake() {
@@ -142,11 +135,20 @@ void ThreadPool::wake() {
 void ThreadPool::run(Slot& slot, const Job& job) {
   slot.next.store(0, std::memory_order_relaxed);
   slot.job.store(&job);
-  wake();
+  // While every permit is taken a worker could only take time from those who work. A caller between two of its calls
+  // has none for a moment; a permit that is free for two tasks in a row is one that nobody wants.
+  bool woken = permit_free();
+  if (woken) wake();
+  int free = 0;
   char* scratch = slot.scratch.data();
   for (;;) {
     const int64_t task = slot.next.fetch_add(1, std::memory_order_relaxed);
     if (task >= job.tasks) break;
+    if (!woken) {
+      free = permit_free() ? free + 1 : 0;
+      woken = free == 2;
+      if (woken) wake();
+    }
     job.function(job.context, task, scratch);
   }
   // After this no worker can find the job; those that did still count as helpers.
@@ -193,7 +195,8 @@ void ThreadPool::worker() {
       }
       continue;
     }
-    if (spin([this, seen] { return epoch_.load(std::memory_order_relaxed) != seen || stop_; })) continue;
+    if (permit_free() && spin([this, seen] { return epoch_.load(std::memory_order_relaxed) != seen || stop_; }))
+      continue;
     std::unique_lock<std::mutex> lock(mutex_);
     sleepers_.fetch_add(1);
     work_.wait(lock, [this, seen] { return epoch_.load() != seen || stop_; });

@@ -5,7 +5,7 @@
 // one; workers give theirs up between two tasks as soon as a caller waits, so calls beyond the pool's width run alone.
 //
 // A call publishes its tasks in a slot; workers look for slots with unclaimed tasks and claim them one by one. Idle
-// workers spin for some tens of microseconds, then sleep.
+// workers spin for some tens of microseconds, then sleep; while all permits are taken they are left asleep.
 #ifndef ESPALIER_THREAD_POOL_H
 #define ESPALIER_THREAD_POOL_H
 
@@ -66,6 +66,7 @@ class ThreadPool {
     Scratch shared;
   };
 
+  bool permit_free() const { return active_.load(std::memory_order_relaxed) < threads_; }
   bool try_permit();
   void give_permit();
   Slot& enter();
