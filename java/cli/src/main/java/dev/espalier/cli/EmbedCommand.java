@@ -1,6 +1,7 @@
 package dev.espalier.cli;
 
 import dev.espalier.EspalierException;
+import dev.espalier.InvalidInputException;
 import dev.espalier.task.BatchRunner;
 import dev.espalier.task.TextEmbedder;
 import java.io.File;
@@ -28,10 +29,13 @@ import picocli.CommandLine.Spec;
     description = EmbedCommand.SUMMARY,
     footer = {
       "",
-      "Input: one text a line, UTF-8; a line ends in LF or CR LF, an empty line is a text.",
+      "Input: one text a line, UTF-8; a line ends in LF or CR LF, an empty line is a text. In"
+          + " FILE.jsonl a line",
+      "that begins with { is {\"text\"}.",
       "Output: FILE.npy is float32 [texts, dimensions]; FILE.jsonl and - (the default) are lines",
       "{\"index\":0,\"text\":\"...\",\"embedding\":[...]} whose numbers read back as the same"
-          + " floats.",
+          + " floats, or {\"index\", \"error\"} for a bad item; the run goes on and ends with 3.",
+      "A bad item ends FILE.npy, which has a row for each text.",
       "A file is complete or absent. A text's vector does not depend on the texts beside it.",
       "",
       "Examples:",
@@ -59,7 +63,7 @@ final class EmbedCommand implements Callable<Integer> {
   @Option(
       names = "--in",
       paramLabel = "FILE",
-      description = "A file with one text a line; - is standard input.")
+      description = "A file with one text a line, or FILE.jsonl; - is standard input.")
   private String in;
 
   @Option(
@@ -68,13 +72,20 @@ final class EmbedCommand implements Callable<Integer> {
       description = "FILE.npy, FILE.jsonl, or - for JSON lines on standard output (default: -).")
   private String out = "-";
 
+  @Option(names = "--table", description = "Print a table for people instead of JSON lines.")
+  private boolean table;
+
   EmbedCommand(Console console) {
     this.console = console;
   }
 
   /** Where texts come from. */
   private interface Source {
-    /** The next text, or null. */
+    /**
+     * The next text, or null.
+     *
+     * @throws BadItem for one that cannot be read; there may be more
+     */
     String next();
 
     /** Whether the next text can be had without waiting. */
@@ -94,6 +105,10 @@ final class EmbedCommand implements Callable<Integer> {
     if (!out.equals("-") && !isNpy() && !isJsonLines()) {
       throw new ParameterException(
           spec.commandLine(), "--out " + out + ": its name must end in .npy or .jsonl, or be -");
+    }
+    if (table && !out.equals("-")) {
+      throw new ParameterException(
+          spec.commandLine(), "--table goes to standard output, not to --out " + out);
     }
     embed.check();
     if (in == null) {
@@ -140,10 +155,26 @@ final class EmbedCommand implements Callable<Integer> {
 
   private static Source lines(InputStream stream, String name) {
     LineReader reader = new LineReader(stream, name);
+    boolean objects = name.toLowerCase(Locale.ROOT).endsWith(".jsonl");
     return new Source() {
       @Override
       public String next() {
-        return reader.next();
+        long before = reader.line();
+        String line;
+        try {
+          line = reader.next();
+        } catch (InvalidInputException e) {
+          if (reader.line() == before) {
+            throw e; // the reader cannot go on
+          }
+          throw new BadItem(e.getMessage());
+        }
+        try {
+          boolean plain = line == null || !objects || !ItemJson.isObject(line);
+          return plain ? line : ItemJson.parse(line).string("text");
+        } catch (InvalidInputException e) {
+          throw new BadItem(reader.place() + ": " + e.getMessage());
+        }
       }
 
       @Override
@@ -168,20 +199,45 @@ final class EmbedCommand implements Callable<Integer> {
         progress.close();
       }
       progress.now("embedding");
-      stream(source, total, loaded.embedder(), sink, progress);
+      Bad bad = new Bad();
+      stream(source, total, loaded.embedder(), sink, progress, bad);
       sink.finish();
-      return ExitCode.OK;
+      if (bad.count == 0) {
+        return ExitCode.OK;
+      }
+      console.complain(
+          bad.count + " texts were bad; their lines say why. The first: " + bad.first.getMessage());
+      return ExitCode.BAD_INPUT;
     }
   }
 
   private VectorSink sink(OutputFile file, int dimensions) throws IOException {
     if (file == null) {
-      return JsonLinesSink.to(console.out(), dimensions);
+      return table ? new TableSink(console.out()) : JsonLinesSink.to(console.out(), dimensions);
     }
     return isNpy() ? new NpySink(file, dimensions) : JsonLinesSink.to(file, dimensions);
   }
 
-  /** A text whose vector was asked for. */
+  /** A text that could not be read. */
+  private static final class BadItem extends InvalidInputException {
+    private static final long serialVersionUID = 1;
+
+    BadItem(String message) {
+      super(message);
+    }
+  }
+
+  /** The texts that have no vector. */
+  private static final class Bad {
+    private long count;
+    private InvalidInputException first;
+
+    void add(InvalidInputException error) {
+      first = count++ == 0 ? error : first;
+    }
+  }
+
+  /** A text whose vector was asked for; an empty one stands for what could not be read. */
   private record Asked(String text, CompletableFuture<float[]> vector) {}
 
   /**
@@ -189,7 +245,7 @@ final class EmbedCommand implements Callable<Integer> {
    * and waits for its vector gets it.
    */
   private static void stream(
-      Source source, long total, TextEmbedder embedder, VectorSink sink, Progress progress)
+      Source source, long total, TextEmbedder embedder, VectorSink sink, Progress progress, Bad bad)
       throws IOException {
     BatchRunner<String, float[]> runner = new BatchRunner<>(embedder);
     try {
@@ -202,12 +258,16 @@ final class EmbedCommand implements Callable<Integer> {
             && underWay.size() < MOST_TEXTS
             && characters < MOST_CHARACTERS
             && (underWay.isEmpty() || source.ready())) {
-          String text = source.next();
-          if (text == null) {
-            ended = true;
-          } else {
-            underWay.add(new Asked(text, runner.submit(text)));
-            characters += text.length();
+          try {
+            String text = source.next();
+            if (text == null) {
+              ended = true;
+            } else {
+              underWay.add(new Asked(text, runner.submit(text)));
+              characters += text.length();
+            }
+          } catch (BadItem e) {
+            underWay.add(new Asked("", CompletableFuture.failedFuture(e)));
           }
         }
         if (underWay.isEmpty()) {
@@ -215,7 +275,7 @@ final class EmbedCommand implements Callable<Integer> {
         }
         do {
           Asked first = underWay.remove();
-          sink.accept(first.text(), await(first.vector()), 0);
+          write(first, sink, bad);
           characters -= first.text().length();
           count++;
         } while (!underWay.isEmpty() && underWay.peek().vector().isDone());
@@ -225,6 +285,18 @@ final class EmbedCommand implements Callable<Integer> {
     } finally {
       runner.closeNow();
     }
+  }
+
+  private static void write(Asked asked, VectorSink sink, Bad bad) throws IOException {
+    float[] vector;
+    try {
+      vector = await(asked.vector());
+    } catch (InvalidInputException e) {
+      sink.reject(e);
+      bad.add(e);
+      return;
+    }
+    sink.accept(asked.text(), vector, 0);
   }
 
   private static float[] await(CompletableFuture<float[]> vector) {

@@ -2,6 +2,7 @@ package dev.espalier.cli;
 
 import com.fasterxml.jackson.core.JsonGenerator;
 import dev.espalier.EspalierException;
+import dev.espalier.InvalidInputException;
 import java.io.IOException;
 import java.io.OutputStream;
 
@@ -52,6 +53,16 @@ final class JsonLinesSink implements VectorSink {
       json.writeNumber(value);
     }
     json.writeEndArray();
+    json.writeEndObject();
+    Json.endLine(json);
+    index++;
+  }
+
+  @Override
+  public void reject(InvalidInputException error) throws IOException {
+    json.writeStartObject();
+    json.writeNumberField("index", index);
+    Json.writeText(json, "error", error.getMessage());
     json.writeEndObject();
     Json.endLine(json);
     index++;

@@ -1,5 +1,6 @@
 package dev.espalier.cli;
 
+import dev.espalier.InvalidInputException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
@@ -48,6 +49,11 @@ final class NpySink implements VectorSink {
     row.asFloatBuffer().put(values, offset, dimensions);
     file.write(row.array(), 0, row.capacity());
     rows++;
+  }
+
+  @Override
+  public void reject(InvalidInputException error) {
+    throw error;
   }
 
   @Override

@@ -1,5 +1,6 @@
 package dev.espalier.cli;
 
+import dev.espalier.InvalidInputException;
 import java.io.IOException;
 
 /**
@@ -8,6 +9,13 @@ import java.io.IOException;
 interface VectorSink extends AutoCloseable {
   /** Takes one vector, {@code values[offset .. offset + dimensions)}. */
   void accept(String text, float[] values, int offset) throws IOException;
+
+  /**
+   * Takes what is wrong with the next text, which has no vector.
+   *
+   * @throws InvalidInputException the error itself, where the output has no place for it
+   */
+  void reject(InvalidInputException error) throws IOException;
 
   /** Hands on what was taken so far, where somebody may wait for it. */
   void flush() throws IOException;

@@ -206,14 +206,55 @@ class EmbedCommandTest {
     for (String name : new String[] {"x.npy", "x.jsonl"}) {
       Path out = place.resolve(name);
       Files.writeString(out, "before");
-      Cli.Result result = embed(in, "--in", "-", "--out", out.toString()).expect(3);
-      assertTrue(result.err().contains("standard input, line 2"), result.err());
-      assertEquals("before", Files.readString(out));
+      if (name.endsWith(".npy")) { // which has no place for an error
+        Cli.Result result = embed(in, "--in", "-", "--out", out.toString()).expect(3);
+        assertTrue(result.err().contains("standard input, line 2"), result.err());
+        assertEquals("before", Files.readString(out));
+      }
       Cli.run("embed", "--model", "no-such-model", "--text", "a", "--out", out.toString())
           .expect(3);
       assertEquals("before", Files.readString(out));
     }
     assertNoLeftovers(place);
+  }
+
+  @Test
+  void aBadTextIsSaidInItsPlaceAndTheOthersHaveVectors() throws IOException {
+    byte[] in = {'a', '\n', (byte) 0xff, '\n', '{', 'b', '\n'};
+    Path out = directory.resolve("errors.jsonl");
+    Cli.Result result = embed(in, "--in", "-", "--out", out.toString()).expect(3);
+    assertTrue(result.err().contains("standard input, line 2: not UTF-8"), result.err());
+    List<String> lines = Files.readAllLines(out);
+    assertEquals(lines, embed(in, "--in", "-").expect(3).lines());
+    JsonNode error = new ObjectMapper().readTree(lines.get(1));
+    assertEquals(2, error.size());
+    assertEquals(1, error.get("index").intValue());
+    assertTrue(error.get("error").textValue().contains("standard input, line 2"), lines.get(1));
+    assertEquals(
+        embed(utf8("a\n\n{b\n"), "--in", "-").expect(0).lines().get(2),
+        lines.get(2),
+        "what follows keeps its index and its vector");
+    String table = embed(in, "--in", "-", "--table").expect(3).out();
+    assertTrue(table.startsWith("item  vector") && table.contains("ERROR: "), table);
+    assertTrue(table.endsWith("  {b\n"), table);
+    Cli.Result both = embed(in, "--in", "-", "--table", "--out", out.toString()).expect(2);
+    assertTrue(both.err().contains("--table"), both.err());
+  }
+
+  @Test
+  void aFileOfJsonLinesMayHoldObjects() throws IOException {
+    Path in = directory.resolve("in.jsonl");
+    Files.writeString(in, "{\"text\":\"a b c\"}\na b c\n{\"text\":1}\n{\n");
+    List<String> lines = embed(utf8(""), "--in", in.toString()).expect(3).lines();
+    assertEquals(4, lines.size());
+    List<String> texts = List.of("a b c", "a b c");
+    assertSame(texts, expected(texts), lines.subList(0, 2));
+    assertTrue(lines.get(2).contains("line 3: \\\"text\\\" is not a string"), lines.get(2));
+    assertTrue(lines.get(3).contains("line 4: not JSON"), lines.get(3));
+    // From elsewhere, a text may begin as it likes.
+    String brace = "{\"text\":\"a\"}";
+    List<String> plain = embed(utf8(brace + "\n"), "--in", "-").expect(0).lines();
+    assertSame(List.of(brace), expected(List.of(brace)), plain);
   }
 
   @Test

@@ -83,7 +83,7 @@ class ExitCodeTest {
         "embed --model MODEL --text a --prompt query                    | 3 | query",
         "embed --model MODEL --in DIR/none.txt                          | 3 | none.txt",
         "embed --model MODEL --in DIR                                   | 3 | DIR",
-        "embed --model MODEL --in DIR/latin1.txt                        | 3 | latin1.txt, line 2:"
+        "embed --model MODEL --in DIR/latin1.txt --out DIR/x.npy        | 3 | latin1.txt, line 2:"
             + " not UTF-8: byte 0xe9 at byte 1 of the line (byte 4",
         "embed --model MODEL --text a --out DIR/none/x.npy              | 3 | no such directory:"
             + " DIR/none",

@@ -31,6 +31,14 @@ class TaskCommandsTest {
     TinyTask.create(
         directory.resolve("scores"), Task.SEQUENCE_CLASSIFICATION, "regression", "LABEL_0");
     TinyTask.create(
+        directory.resolve("several"),
+        Task.SEQUENCE_CLASSIFICATION,
+        "multi_label_classification",
+        "x",
+        "y",
+        "z");
+    TinyTask.create(directory.resolve("single"), Task.SEQUENCE_CLASSIFICATION, null, "one");
+    TinyTask.create(
         directory.resolve("entities"), Task.TOKEN_CLASSIFICATION, null, "O", "B-x", "I-x", "B-y");
     TinyTask.create(directory.resolve("answers"), Task.QUESTION_ANSWERING, null);
     TinyTask.create(directory.resolve("masks"), Task.PRE_TRAINING, null);
@@ -111,6 +119,24 @@ class TaskCommandsTest {
         lines(run("", "classify", "--model", "DIR/scores", "--text", "a b").expect(0)).get(0);
     assertEquals(
         regression.get("logits").get(0).asDouble(), regression.get("score").asDouble(), 1e-6);
+  }
+
+  @ParameterizedTest
+  @CsvSource({"several,3", "single,1"})
+  void labelsThatDoNotExcludeEachOtherHaveASigmoidEach(String model, int labels)
+      throws IOException {
+    JsonNode line =
+        lines(run("", "classify", "--model", "DIR/" + model, "--text", "a b").expect(0)).get(0);
+    assertEquals(labels, line.get("scores").size());
+    double best = 0;
+    int at = 0;
+    for (JsonNode score : line.get("scores")) {
+      double logit = line.get("logits").get(at++).asDouble();
+      assertEquals(1 / (1 + Math.exp(-logit)), score.asDouble(), 1e-6);
+      best = Math.max(best, score.asDouble());
+    }
+    assertEquals(best, line.get("score").asDouble());
+    assertEquals(best, line.get("scores").get(line.get("label").asText()).asDouble());
   }
 
   @Test
