@@ -49,7 +49,9 @@ final class BackendArgs {
   ModelOptions options(Console console) {
     ModelOptions options = ModelOptions.DEFAULT.withBackend(backend);
     if (threads != null) {
-      require(threads >= 1, "--threads must be at least 1, got " + threads);
+      require(
+          threads >= 1 && threads <= ModelOptions.MAX_THREADS,
+          "--threads must be 1 to " + ModelOptions.MAX_THREADS + ", got " + threads);
       options = options.withThreads(threads);
     }
     instructionSet();

@@ -2,8 +2,11 @@ package dev.espalier.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.espalier.backend.CpuBackend;
+import dev.espalier.model.Models;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
@@ -14,6 +17,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
@@ -27,6 +31,9 @@ import org.junit.jupiter.api.io.TempDir;
 @EnabledOnOs(OS.LINUX)
 @Timeout(120)
 class EmbedProcessTest {
+  /** The encoder's packed weights, as {@code espalier inspect} tells. */
+  private static final long MINILM_BYTES = 90_300_000;
+
   @TempDir static Path directory;
   private String model;
 
@@ -146,6 +153,57 @@ class EmbedProcessTest {
     assertTrue(process.waitFor(100, TimeUnit.SECONDS));
     assertEquals(0, process.exitValue(), Files.readString(err));
     assertEquals(128 + 4L * TinyModel.HIDDEN * lines, Files.size(out));
+  }
+
+  /**
+   * With room for 8,192 tokens a pass, the process holds the weights once and at most 200 MB more.
+   * It waits for more lines while its peak is read.
+   */
+  @Test
+  void aRealModelTakesItsWeightsAndLittleMore() throws Exception {
+    boolean here =
+        Models.known().stream()
+            .anyMatch(k -> k.name().equals("all-minilm-l6-v2") && k.local().isPresent());
+    Assumptions.assumeTrue(here, "SKIPPED: all-minilm-l6-v2 is not on this machine");
+    Assumptions.assumeTrue(CpuBackend.isAvailable(), "SKIPPED: there is no cpu backend");
+    // Less than a pipe holds, so that writing never waits for the process.
+    int lines = 130;
+    String text = ("a ".repeat(240) + "\n").repeat(lines);
+    List<String> flags = List.of("-XX:+UseSerialGC", "-Xms32m", "-Xmn16m", "-Xmx64m");
+    Process process =
+        Cli.start(
+            Cli.command(
+                flags,
+                "embed",
+                "--model",
+                "all-minilm-l6-v2",
+                "--backend",
+                "cpu",
+                "--threads",
+                "2",
+                "--batch-tokens",
+                "8192",
+                "--in",
+                "-"));
+    try (OutputStream in = process.getOutputStream();
+        BufferedReader out = process.inputReader(StandardCharsets.UTF_8)) {
+      in.write(text.getBytes(StandardCharsets.UTF_8));
+      in.flush();
+      for (int i = 0; i < lines; i++) {
+        assertNotNull(out.readLine(), "only " + i + " lines of output");
+      }
+      Path status = Path.of("/proc", Long.toString(process.pid()), "status");
+      String peak =
+          Files.readAllLines(status).stream()
+              .filter(l -> l.startsWith("VmHWM:"))
+              .findFirst()
+              .orElseThrow();
+      long bytes = 1024 * Long.parseLong(peak.replaceAll("[^0-9]", ""));
+      System.out.printf("all-minilm-l6-v2 with 8,192 tokens a pass: peak RSS %,d bytes%n", bytes);
+      assertTrue(bytes < MINILM_BYTES + 200_000_000L, peak);
+    }
+    assertTrue(process.waitFor(30, TimeUnit.SECONDS));
+    assertEquals(0, process.exitValue());
   }
 
   @Test

@@ -59,8 +59,10 @@ class ExitCodeTest {
         "embed --model MODEL                                            | 2 | give --text or --in",
         "embed --model MODEL --text a --in -                            | 2 | not both",
         "embed --model MODEL --text a --out x.csv                       | 2 | .npy or .jsonl",
-        "embed --model MODEL --text a --threads 0                       | 2 | --threads must be at"
-            + " least 1, got 0",
+        "embed --model MODEL --text a --threads 0                       | 2 | --threads must be 1"
+            + " to 4096, got 0",
+        "embed --model MODEL --text a --threads 4097                    | 2 | --threads must be 1"
+            + " to 4096, got 4097",
         "embed --model MODEL --text a --threads two                     | 2 | two",
         "embed --model MODEL --text a --batch-tokens 0                  | 2 | --batch-tokens",
         "embed --model MODEL --text a --max-length 1                    | 2 | --max-length",

@@ -35,13 +35,17 @@ public record ModelOptions(
   /** Tokens of one forward pass unless told otherwise. */
   public static final int DEFAULT_BATCH_TOKENS = 2048;
 
+  /** The most threads that a backend takes. */
+  public static final int MAX_THREADS = 4096;
+
   /** The best backend, one thread per processor. */
   public static final ModelOptions DEFAULT =
       new ModelOptions("auto", Optional.empty(), 0, DEFAULT_BATCH_TOKENS, Optional.empty());
 
   public ModelOptions {
-    if (threads < 0) {
-      throw new InvalidInputException("threads must be at least 1 (or 0 for all), got " + threads);
+    if (threads < 0 || threads > MAX_THREADS) {
+      throw new InvalidInputException(
+          "threads must be 1 to " + MAX_THREADS + " (or 0 for all), got " + threads);
     }
     if (dtype.isPresent() && !DTYPES.contains(dtype.get())) {
       throw new InvalidInputException(

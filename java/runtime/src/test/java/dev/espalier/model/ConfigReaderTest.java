@@ -17,6 +17,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 class ConfigReaderTest {
@@ -85,6 +86,37 @@ class ConfigReaderTest {
         Arguments.of("embedding_size", "4", null, null),
         Arguments.of("num_key_value_heads", "1", UNSUPPORTED, "num_key_value_heads 1"),
         Arguments.of("rope_theta", "10000.0", UNSUPPORTED, "rope_theta 10000.0"),
+        Arguments.of(
+            "position_embedding_type",
+            "\"relative_key\"",
+            UNSUPPORTED,
+            "position_embedding_type \"relative_key\""),
+        Arguments.of("is_encoder_decoder", "true", UNSUPPORTED, "is_encoder_decoder true"),
+        Arguments.of("tie_encoder_decoder", "true", UNSUPPORTED, "tie_encoder_decoder true"),
+        Arguments.of(
+            "cross_attention_hidden_size", "4", UNSUPPORTED, "cross_attention_hidden_size 4"),
+        Arguments.of(
+            "custom_pipelines", "{\"p\": {\"impl\": \"x.y\"}}", UNSUPPORTED, "custom_pipelines"),
+        Arguments.of("compression_config", "{\"x\": 1}", UNSUPPORTED, "compression_config"),
+        Arguments.of("feed_forward_type", "\"glu\"", UNSUPPORTED, "feed_forward_type \"glu\""),
+        Arguments.of("feed_forward_type", "\"original\"", null, null),
+        Arguments.of("hidden_act_gated", "true", UNSUPPORTED, "hidden_act_gated true"),
+        Arguments.of("norm_type", "\"rmsnorm\"", UNSUPPORTED, "norm_type \"rmsnorm\""),
+        Arguments.of("normalize_before", "true", UNSUPPORTED, "normalize_before true"),
+        Arguments.of("prenorm", "true", UNSUPPORTED, "prenorm true"),
+        Arguments.of("rope_scaling", "{\"factor\": 2}", UNSUPPORTED, "rope_scaling"),
+        Arguments.of("rope_parameters", "{\"rope_theta\": 1}", UNSUPPORTED, "rope_parameters"),
+        Arguments.of("rotary_emb_base", "10000", UNSUPPORTED, "rotary_emb_base 10000"),
+        Arguments.of("rotary_emb_fraction", "0.5", UNSUPPORTED, "rotary_emb_fraction 0.5"),
+        Arguments.of("rotary_emb_fraction", "0.0", null, null),
+        Arguments.of("rotary_value", "true", UNSUPPORTED, "rotary_value true"),
+        Arguments.of("relative_attention", "true", UNSUPPORTED, "relative_attention true"),
+        Arguments.of("sliding_window", "128", UNSUPPORTED, "sliding_window 128"),
+        Arguments.of("num_hidden_groups", "1", UNSUPPORTED, "num_hidden_groups 1"),
+        Arguments.of("adapters", "{\"x\": 1}", UNSUPPORTED, "adapters"),
+        Arguments.of("espalier", "{\"x\": 1}", UNSUPPORTED, "espalier {\"x\":1}"),
+        Arguments.of("head_dim", "3", UNSUPPORTED, "head_dim 3 differs from"),
+        Arguments.of("attention_head_size", "3", UNSUPPORTED, "attention_head_size 3 differs from"),
         Arguments.of("chunk_size_feed_forward", "16", null, null),
         Arguments.of("pruned_heads", "{\"2\": [0]}", FORMAT, "layer \"2\" is not in 0 to 1"),
         Arguments.of("pruned_heads", "{\"-1\": [0]}", FORMAT, "layer \"-1\""),
@@ -118,6 +150,23 @@ class ConfigReaderTest {
     EspalierException e = assertThrows(type, () -> TinyModel.parsed(temp, json), json);
     assertTrue(
         e.getMessage().contains(message) && e.getMessage().contains("config.json"), e.getMessage());
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "gelu,GELU",
+    "gelu_new,GELU_NEW",
+    "gelu_pytorch_tanh,GELU_PYTORCH_TANH",
+    "gelu_fast,GELU_FAST",
+    "quick_gelu,QUICK_GELU",
+    "relu,RELU",
+    "silu,SILU",
+    "swish,SILU",
+    "tanh,TANH"
+  })
+  void activations(String name, Activation expected) throws IOException {
+    String json = TinyModel.config("hidden_act", "\"" + name + "\"");
+    assertEquals(expected, TinyModel.parsed(temp, json).activation());
   }
 
   @Test
