@@ -73,6 +73,29 @@ void one_shape(int32_t isa, int64_t rows, int64_t n, int64_t k) {
   }
 }
 
+// Outputs of rows that are quantized to `x`, each of which has a code of +-127: accumulators beyond 2^24 are rounded.
+void expect_outputs(int32_t isa, Int8Linear& layer, Codes& x) {
+  layer.input_block = 1;
+  Matrix in(x.rows, x.k);
+  for (int64_t r = 0; r < x.rows; ++r) {
+    x.scales[static_cast<size_t>(r)] = 0.5f;
+    for (int64_t i = 0; i < x.k; ++i) in.row(r)[i] = 0.5f * static_cast<float>(x.row(r)[i]);
+  }
+  Matrix y(x.rows, layer.w.rows);
+  for (const int32_t threads : {1, 3}) {
+    const Backend backend = make_backend(isa, threads);
+    layer.pack(backend.get());
+    CHECK_OK(esp_linear(backend.get(), in.data.data(), in.pitch, in.rows, layer.packed.get(), y.data.data(), y.pitch));
+    for (int64_t t = 0; t < x.rows; ++t) {
+      for (int64_t c = 0; c < layer.w.rows; ++c) {
+        const float expected = layer.output(x, t, c);
+        CHECK(same_bits(&expected, y.row(t) + c, 1));
+      }
+    }
+    layer.packed.reset();
+  }
+}
+
 // All products as large as they get, of one sign or of alternating ones: the longest sums there are. So many rows that
 // tiles of any height are full and cut.
 void worst_case(int32_t isa, int64_t k, int64_t rows) {
@@ -90,6 +113,7 @@ void worst_case(int32_t isa, int64_t k, int64_t rows) {
         for (int64_t i = 0; i < k; ++i) x.row(r)[i] = r % 3 == 0 || (r % 3 == 2 && i % 2 == 0) ? 127 : -127;
       }
       expect_accumulators(backend.get(), layer, x);
+      expect_outputs(isa, layer, x);
     }
   }
 }

@@ -98,13 +98,14 @@ public final class OnnxWriter {
   }
 
   /**
-   * A node with one output.
+   * A node.
    *
+   * @param outputs separated by spaces; the first names the node
    * @param inputs separated by spaces; {@code _} stands for one left out
    * @param attributes name, then Long, Float, String, long[] or Message (a tensor), in turn
    */
-  public OnnxWriter node(String op, String output, String inputs, Object... attributes) {
-    graph.message(1, nodeMessage("", op, output, inputs, attributes));
+  public OnnxWriter node(String op, String outputs, String inputs, Object... attributes) {
+    graph.message(1, nodeMessage("", op, outputs, inputs, attributes));
     return this;
   }
 
@@ -114,12 +115,16 @@ public final class OnnxWriter {
   }
 
   private static Message nodeMessage(
-      String domain, String op, String output, String inputs, Object... attributes) {
+      String domain, String op, String outputs, String inputs, Object... attributes) {
     Message node = new Message();
     for (String in : inputs.isEmpty() ? new String[0] : inputs.split(" ")) {
       node.string(1, in.equals("_") ? "" : in);
     }
-    node.string(2, output).string(3, "n:" + output).string(4, op);
+    String[] names = outputs.split(" ");
+    for (String name : names) {
+      node.string(2, name);
+    }
+    node.string(3, "n:" + names[0]).string(4, op);
     for (int i = 0; i < attributes.length; i += 2) {
       node.message(5, attribute((String) attributes[i], attributes[i + 1]));
     }

@@ -9,14 +9,17 @@ import dev.espalier.EspalierException;
 import dev.espalier.ModelFormatException;
 import dev.espalier.UnsupportedModelException;
 import dev.espalier.format.OnnxWriter;
+import dev.espalier.tensor.DType;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
+import java.util.Set;
 import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -57,6 +60,34 @@ class OnnxBertTest {
       assertEquals(modern, model.hasPooler());
       assertEquals(Optional.empty(), model.embedding());
       assertEquals("ONNX", model.format());
+    }
+  }
+
+  /** With one scale and zero point a row in I8, with one a matrix in U8. */
+  @ParameterizedTest
+  @ValueSource(strings = {"I8", "U8"})
+  void aDynamicallyQuantizedExportKeepsItsOwnIntegers(String type) throws IOException {
+    OnnxFixture fixture = new OnnxFixture(false, Map.of("int8", type));
+    try (ModelSource model = open(fixture.bytes(2), OpenOptions.none())) {
+      Set<String> names = new HashSet<>(fixture.expected.keySet());
+      names.addAll(fixture.expectedCodes.keySet());
+      assertEquals(names, model.weights().names());
+      assertEquals(2 * (1 + 2 * 6), fixture.expectedCodes.size());
+      for (Map.Entry<String, byte[]> e : fixture.expectedCodes.entrySet()) {
+        byte[] codes = new byte[e.getValue().length];
+        model.weights().readCodes(e.getKey(), 0, codes, 0, codes.length);
+        assertArrayEquals(e.getValue(), codes, e.getKey());
+        assertEquals(DType.I8, model.weights().info(e.getKey()).dtype(), e.getKey());
+      }
+      for (Map.Entry<String, float[]> e : fixture.expected.entrySet()) {
+        float[] values = new float[e.getValue().length];
+        model.weights().read(e.getKey(), 0, values, 0, values.length);
+        assertArrayEquals(e.getValue(), values, e.getKey());
+      }
+    }
+    for (String bad : List.of("0", "-1", "NaN", "Infinity")) {
+      byte[] bytes = new OnnxFixture(false, Map.of("int8", type, "int8 scale", bad)).bytes(1);
+      assertFails(ModelFormatException.class, bytes, "scales must be positive and finite");
     }
   }
 

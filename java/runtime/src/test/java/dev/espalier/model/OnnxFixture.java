@@ -25,6 +25,9 @@ public final class OnnxFixture {
   /** What the reader must find: canonical name to values, [out, in]. */
   final Map<String, float[]> expected = new LinkedHashMap<>();
 
+  /** Likewise the codes and zero points of int8 matrices; those of U8 less 128. */
+  final Map<String, byte[]> expectedCodes = new LinkedHashMap<>();
+
   /** Whether LayerNorm, masks, scales and so on are written as newer exporters do. */
   private final boolean modern;
 
@@ -93,8 +96,7 @@ public final class OnnxFixture {
 
   private String embeddings() {
     out.node("Shape", "s", "input_ids").node("Gather", "length", "s one0", "axis", 0L);
-    out.node(
-        "Gather", "words", table("embeddings.word_embeddings", VOCAB) + " input_ids", "axis", 0L);
+    words();
     String positions = "p2";
     if (modern) {
       out.node("Range", "p1", "zero0 length one0").node("Unsqueeze", "p2", "p1 zero");
@@ -118,6 +120,20 @@ public final class OnnxFixture {
     out.node("Gather", "types", table("embeddings.token_type_embeddings", 2) + " t");
     out.node("Add", "e1", "words types").node("Add", "e2", "pos e1");
     return norm("e2", "embeddings.LayerNorm");
+  }
+
+  private void words() {
+    String name = "embeddings.word_embeddings";
+    if (!changes.containsKey("int8")) {
+      out.node("Gather", "words", table(name, VOCAB) + " input_ids", "axis", 0L);
+      return;
+    }
+    int8().lookUp("words", "input_ids", name, VOCAB, HIDDEN);
+  }
+
+  private OnnxInt8Fixture int8() {
+    float scale = Float.parseFloat(or("int8 scale", "1"));
+    return new OnnxInt8Fixture(this, out, random, is("int8", "U8"), scale);
   }
 
   private String layer(String x, String name) {
@@ -261,6 +277,11 @@ public final class OnnxFixture {
 
   private String linear(String x, String name, int in, int width) {
     String y = next("linear");
+    if (changes.containsKey("int8")) {
+      String product = int8().product(x, name, in, width);
+      out.node("Add", y, vector(name + ".bias", width) + " " + product);
+      return y;
+    }
     String w = weight(name, in, width);
     if (modern) {
       // Stored [out, in] and transposed in the graph, behind a copy.
@@ -329,7 +350,7 @@ public final class OnnxFixture {
     return values;
   }
 
-  private String next(String kind) {
+  String next(String kind) {
     return kind + names++ + "_";
   }
 }

@@ -71,6 +71,20 @@ class Int8Test {
     }
   }
 
+  /** Of activations the scale is 0, of a weight, whose scales must be positive, 1. */
+  @Test
+  void aRowOfZerosHasCodesOfZero() {
+    for (float value : new float[] {0, -0f, Float.MIN_VALUE}) {
+      float[] row = {7, value, value, value, 7};
+      byte[] codes = {1, 1, 1};
+      assertEquals(0, Int8.quantize(row, 1, 3, codes, 0));
+      assertArrayEquals(new byte[3], codes);
+      codes[1] = 1;
+      assertEquals(1, Int8.quantizeWeight(row, 1, 3, codes, 0));
+      assertArrayEquals(new byte[3], codes);
+    }
+  }
+
   @Test
   void anOverflowIsNotFinite() {
     float[] x = {Float.MAX_VALUE, Float.MAX_VALUE, 1, 2};

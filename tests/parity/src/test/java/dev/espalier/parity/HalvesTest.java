@@ -12,18 +12,27 @@ import dev.espalier.backend.FeedForward;
 import dev.espalier.backend.Ops;
 import dev.espalier.backend.RowSource;
 import dev.espalier.backend.Workspace;
+import dev.espalier.compress.prune.LowRankModel;
 import dev.espalier.encoder.Encoder;
 import dev.espalier.encoder.EncoderObserver;
 import dev.espalier.encoder.EncoderPacker;
+import dev.espalier.format.Checkpoint;
+import dev.espalier.format.TensorInfo;
 import dev.espalier.model.Activation;
+import dev.espalier.model.EncoderTensors;
+import dev.espalier.model.LayerShape;
 import dev.espalier.model.ModelSource;
 import dev.espalier.model.Models;
 import dev.espalier.tensor.DType;
+import dev.espalier.tensor.Halves;
 import dev.espalier.tensor.Linear;
+import dev.espalier.tensor.LowRank;
 import dev.espalier.tensor.PackedBatch;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -131,6 +140,74 @@ class HalvesTest {
               dtype + " gives what fp32 gives");
         }
       }
+    }
+  }
+
+  /** Also the second factors of query, key and value, which are packed as blocks on a diagonal. */
+  @ParameterizedTest
+  @MethodSource("dev.espalier.parity.Subject#cpu")
+  void factorsKeepTheir16Bits(Subject subject) {
+    Map<String, Integer> ranks =
+        Map.of(LayerShape.QUERY, 7, LayerShape.KEY, 9, LayerShape.VALUE, 16, LayerShape.OUTPUT, 8);
+    PackedBatch batch = PackedBatch.of(new int[] {1, 2, 3, 4}, new int[] {9});
+    try (Backend backend = subject.open(2);
+        ModelSource source = LowRankModel.of(RandomModel.of(64, 4, 96, 2, SEED), ranks)) {
+      for (DType dtype : List.of(DType.F16, DType.BF16)) {
+        ModelSource stored =
+            new ModelSource(
+                source.name(),
+                source.location(),
+                source.config(),
+                new InHalves(source.weights(), dtype),
+                source.tokenizer(),
+                source.embedding());
+        try (Encoder asked = EncoderPacker.pack(source, backend, dtype);
+            Encoder kept = EncoderPacker.pack(stored, backend);
+            Encoder widened = EncoderPacker.pack(stored, backend, DType.F32)) {
+          LowRank whole = (LowRank) widened.layers().get(1).qkv();
+          assertEquals(DType.F32, whole.up().dtype());
+          for (Encoder halves : List.of(asked, kept)) {
+            LowRank qkv = (LowRank) halves.layers().get(1).qkv();
+            assertEquals(dtype, qkv.up().dtype());
+            assertEquals(dtype, qkv.down().dtype());
+            assertTrue(qkv.up().bytes() < whole.up().bytes());
+            assertArrayEquals(
+                forward(backend, widened, batch), forward(backend, halves, batch), dtype::name);
+          }
+        }
+      }
+    }
+  }
+
+  /** A checkpoint whose matrices of the encoder and word table are stored in 16 bits. */
+  private record InHalves(Checkpoint whole, DType dtype) implements Checkpoint {
+    private boolean isHalf(String name) {
+      return name.equals(EncoderTensors.WORD_EMBEDDINGS)
+          || (name.startsWith("encoder.") && whole.info(name).shape().size() == 2);
+    }
+
+    @Override
+    public Set<String> names() {
+      return whole.names();
+    }
+
+    @Override
+    public TensorInfo info(String name) {
+      TensorInfo info = whole.info(name);
+      return isHalf(name) ? new TensorInfo(name, dtype, info.shape(), info.source()) : info;
+    }
+
+    @Override
+    public void read(String name, long first, float[] target, int offset, int count) {
+      whole.read(name, first, target, offset, count);
+      for (int i = offset; isHalf(name) && i < offset + count; i++) {
+        target[i] = Halves.round(dtype, target[i]);
+      }
+    }
+
+    @Override
+    public void close() {
+      whole.close();
     }
   }
 

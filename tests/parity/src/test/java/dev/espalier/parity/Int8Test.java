@@ -19,6 +19,7 @@ import dev.espalier.encoder.EncoderPacker;
 import dev.espalier.model.ModelSource;
 import dev.espalier.model.Models;
 import dev.espalier.tensor.DType;
+import dev.espalier.tensor.Heads;
 import dev.espalier.tensor.Linear;
 import dev.espalier.tensor.PackedBatch;
 import dev.espalier.tensor.QuantizedRows;
@@ -169,6 +170,35 @@ class Int8Test {
       for (float v : ops.toArray(encoder.forward(ops, batch, EncoderObserver.NONE))) {
         assertTrue(Float.isFinite(v));
       }
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("dev.espalier.parity.Subject#allAndEmulated")
+  void anInfinityBehindAttentionIsRefusedByItsOutputLayer(Subject subject) {
+    try (Backend backend = subject.open(2);
+        ModelSource source = RandomModel.of(32, 4, 64, 2, 5);
+        Encoder encoder = EncoderPacker.pack(source, backend, DType.I8);
+        Workspace workspace = backend.workspace(encoder.plan(4));
+        PackedBatch batch = PackedBatch.of(new int[] {1, 2, 3}, new int[] {4})) {
+      Ops ops = new Ops(backend, workspace);
+      EncoderObserver poison =
+          new EncoderObserver() {
+            @Override
+            public void queryKeyValue(int layer, Tensor qkv, PackedBatch b, Heads heads, Ops o) {
+              if (layer == 1) {
+                float[] values = o.toArray(qkv);
+                values[3 * 96 + 64 + 5] = Float.POSITIVE_INFINITY; // a value of the lone token
+                o.backend().upload(values, 0, qkv);
+              }
+            }
+          };
+      InvalidInputException e =
+          assertThrows(
+              InvalidInputException.class,
+              () -> ops.toArray(encoder.forward(ops, batch, poison)));
+      assertEquals(
+          "layer 1, attention output: row 3 of x has a value that is not finite", e.getMessage());
     }
   }
 

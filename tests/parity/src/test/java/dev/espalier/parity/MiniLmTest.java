@@ -95,6 +95,18 @@ class MiniLmTest {
     }
   }
 
+  /** The word table, half of the weights, among them. */
+  @Test
+  void int8TakesLessThanAThirdAndAHalfOfFp32() {
+    Subject best = new Subject("cpu", Optional.of(InstructionSet.best()));
+    ModelOptions options = ModelOptions.DEFAULT.withDtype(DType.I8);
+    try (Model fp32 = RealModels.load(RealModels.MINILM, best);
+        Model int8 = RealModels.load(RealModels.MINILM, best, options)) {
+      String bytes = int8.weightBytes() + " bytes of " + fp32.weightBytes();
+      assertTrue(int8.weightBytes() * 3.5 <= fp32.weightBytes(), bytes);
+    }
+  }
+
   private static double check(String text, double[] expected, double[] actual) {
     double difference = RealModels.largestDifference(expected, actual);
     assertTrue(difference <= LARGEST_DIFFERENCE, () -> text + ": largest difference " + difference);
