@@ -53,7 +53,7 @@ public final class TextEmbedder extends Pipeline<String, float[]> {
    * The vectors of texts, in their order. An empty text is a text ({@code [CLS][SEP]}); a longer
    * one than the maximum length is cut.
    *
-   * @throws InvalidInputException if a text is null
+   * @throws InvalidItemException for the first bad text, such as null
    * @throws IllegalStateException if the model is closed
    */
   public float[][] embed(List<String> texts) {
@@ -72,8 +72,8 @@ public final class TextEmbedder extends Pipeline<String, float[]> {
   /**
    * Writes the vectors of texts, row after row, to {@code target[offset ..]}.
    *
-   * @throws InvalidInputException if a text is null or the target has no room for {@code
-   *     texts.size() * dimensions()}
+   * @throws InvalidItemException for the first bad text, such as null
+   * @throws InvalidInputException if the target has no room for {@code texts.size() * dimensions()}
    */
   public void embed(List<String> texts, float[] target, int offset) {
     int h = dimensions();
@@ -108,23 +108,48 @@ public final class TextEmbedder extends Pipeline<String, float[]> {
       model().tokenizer().encodeBatch(prompted, settings().maxLength(), model().threads(), encoded);
       for (int first = 0, next; first < encoded.size(); first = next) {
         next = model().batchEnd(encoded, first);
-        int tokens = encoded.offsets()[next] - encoded.offsets()[first];
-        PackedBatch.Builder batch = new PackedBatch.Builder(tokens, next - first);
-        for (int i = first; i < next; i++) {
-          batch.add(encoded.ids(), null, encoded.offsets()[i], encoded.offsets()[i + 1]);
+        float[] vectors;
+        try {
+          vectors = vectors(encoded, first, next);
+        } catch (InvalidInputException e) {
+          throw firstBad(encoded, first, next, e);
         }
-        try (PackedBatch packed = batch.build()) {
-          sink.accept(first, next - first, steps.vectors(packed));
-        }
+        sink.accept(first, next - first, vectors);
       }
     }
+  }
+
+  /** The vectors of texts first .. end-1, [end - first, H]. */
+  private float[] vectors(EncodedBatch encoded, int first, int end) {
+    int tokens = encoded.offsets()[end] - encoded.offsets()[first];
+    PackedBatch.Builder batch = new PackedBatch.Builder(tokens, end - first);
+    for (int i = first; i < end; i++) {
+      batch.add(encoded.ids(), null, encoded.offsets()[i], encoded.offsets()[i + 1]);
+    }
+    try (PackedBatch packed = batch.build()) {
+      return steps.vectors(packed);
+    }
+  }
+
+  /** Which text of a batch the model cannot take: shown by each going alone. */
+  private InvalidInputException firstBad(
+      EncodedBatch encoded, int first, int end, InvalidInputException ofTheBatch) {
+    for (int i = first; i < end; i++) {
+      try {
+        vectors(encoded, i, i + 1);
+      } catch (InvalidInputException e) {
+        return new InvalidItemException(i, e);
+      }
+    }
+    return ofTheBatch;
   }
 
   private List<String> prompted(List<String> texts) {
     List<String> prompted = new ArrayList<>(texts.size());
     for (String text : texts) {
       if (text == null) {
-        throw new InvalidInputException("text " + prompted.size() + " is null");
+        throw new InvalidItemException(
+            prompted.size(), new InvalidInputException("the text is null"));
       }
       prompted.add(steps.prompted(text));
     }

@@ -19,6 +19,7 @@ import dev.espalier.task.ModelOptions;
 import dev.espalier.task.Outcome;
 import dev.espalier.task.Reranker;
 import dev.espalier.task.TextClassifier;
+import dev.espalier.task.TextEmbedder;
 import dev.espalier.task.TextPair;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -30,6 +31,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.function.Executable;
 
 /** What all pipelines promise of batches, errors, threads and closing. */
 class PipelineContractTest {
@@ -104,6 +106,29 @@ class PipelineContractTest {
       assertTrue(e.getMessage().startsWith("item 1: "), e.getMessage());
       assertThrows(InvalidInputException.class, () -> classifier.answer(items.get(2)));
       assertEquals(List.of(), classifier.answer(List.<TextPair>of()));
+    }
+  }
+
+  @Test
+  void anEmbedderSaysWhichTextIsBad() {
+    String unknown = "c " + RandomModel.UNKNOWN_TO_THE_MODEL;
+    List<String> texts = new ArrayList<>(List.of("a b", "c", "d e f", unknown, "a", unknown));
+    try (ModelSource source = RandomModel.of(48, 4, 96, 2, SEED);
+        Model model = Model.load(source, ModelOptions.DEFAULT.withBatchTokens(9))) {
+      TextEmbedder embedder = new TextEmbedder(model);
+      float[] target = new float[texts.size() * embedder.dimensions()];
+      for (Executable embed :
+          List.<Executable>of(
+              () -> embedder.embed(texts), () -> embedder.embed(texts, target, 0))) {
+        InvalidItemException e = assertThrows(InvalidItemException.class, embed);
+        assertEquals(3, e.index());
+        assertTrue(e.getMessage().contains("outside the vocabulary of 100"), e.getMessage());
+      }
+      texts.set(2, null);
+      InvalidItemException e =
+          assertThrows(InvalidItemException.class, () -> embedder.embed(texts));
+      assertEquals(2, e.index());
+      assertEquals("item 2: the text is null", e.getMessage());
     }
   }
 
