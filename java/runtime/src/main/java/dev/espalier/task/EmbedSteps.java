@@ -48,12 +48,19 @@ final class EmbedSteps implements Steps<String, float[], float[]> {
     return prompt.isEmpty() ? text : prompt.concat(text);
   }
 
-  /** The vectors of a batch, [B, H] row by row; only inside a {@link Model#use}. */
+  /**
+   * The vectors of a batch, [B, H] row by row; only inside a {@link Model#use}.
+   *
+   * @throws InvalidInputException if one holds a NaN or an infinity
+   */
   float[] vectors(PackedBatch batch) {
     try (Lanes.Lane lane = model.lanes().take()) {
       Ops ops = lane.ops();
       Tensor x = model.encoder().forward(ops, batch, EncoderObserver.NONE);
-      return ops.toArray(ops.pool(x, batch, settings.pooling(), settings.normalize()));
+      float[] vectors =
+          ops.toArray(ops.pool(x, batch, settings.pooling(), settings.normalize()));
+      Sequences.requireFinite(vectors);
+      return vectors;
     }
   }
 

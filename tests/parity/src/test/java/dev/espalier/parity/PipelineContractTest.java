@@ -133,6 +133,20 @@ class PipelineContractTest {
   }
 
   @Test
+  void aVectorThatIsNotFiniteIsAnError() {
+    List<String> texts = List.of("a b", "c " + RandomModel.LAST, "d");
+    try (ModelSource source = RandomModel.overflowing(SEED);
+        Model model = Model.load(source, ModelOptions.DEFAULT.withBackend("cpu"))) {
+      TextEmbedder embedder = new TextEmbedder(model);
+      InvalidItemException e =
+          assertThrows(InvalidItemException.class, () -> embedder.embed(texts));
+      assertEquals("item 1: the model's output is not finite: NaN", e.getMessage());
+      List<Outcome<float[]>> outcomes = embedder.outcomes(texts);
+      assertEquals(List.of(true, false, true), outcomes.stream().map(o -> o.error() == null).toList());
+    }
+  }
+
+  @Test
   void aBatchRunnerGivesEachItemItsAnswerOrItsError() {
     List<TextPair> items = texts(new SplittableRandom(SEED + 2), 60);
     items.set(7, TextPair.of(null));

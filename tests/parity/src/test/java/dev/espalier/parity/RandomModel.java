@@ -11,6 +11,7 @@ import dev.espalier.model.Task;
 import dev.espalier.model.TokenizerFiles;
 import dev.espalier.tensor.DType;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -32,6 +33,9 @@ final class RandomModel {
 
   /** A token without a row in the model. */
   static final String UNKNOWN_TO_THE_MODEL = "!";
+
+  /** The last token that the model has a row for. */
+  static final String LAST = "unused" + (VOCABULARY - 1);
 
   /** A BERT with a pooler and a tokenizer whose vocabulary is the special tokens and letters. */
   static ModelSource of(
@@ -71,7 +75,10 @@ final class RandomModel {
             Map.of(),
             null,
             true);
-    Weights weights = new Weights(config, seed);
+    return source(config, new Weights(config, seed));
+  }
+
+  private static ModelSource source(ModelConfig config, Weights weights) {
     byte[] vocab = vocabulary().getBytes(StandardCharsets.UTF_8);
     return new ModelSource(
         "random",
@@ -89,6 +96,15 @@ final class RandomModel {
    */
   static ModelSource classifier(long seed) {
     return of(Task.SEQUENCE_CLASSIFICATION, 48, 4, 96, 2, Activation.GELU, new TreeMap<>(), seed);
+  }
+
+  /** A model whose norms overflow in fp32 where a text has the token {@link #LAST}. */
+  static ModelSource overflowing(long seed) {
+    ModelSource source = of(48, 4, 96, 2, seed);
+    Weights weights = new Weights(source.config(), seed);
+    float[] words = weights.tensors.get("embeddings.word_embeddings.weight");
+    Arrays.fill(words, words.length - 48, words.length, Float.MAX_VALUE);
+    return source(source.config(), weights);
   }
 
   static ModelSource of(int hidden, int heads, int intermediate, int layers, long seed) {
