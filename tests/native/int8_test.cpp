@@ -2,6 +2,7 @@
 // and on worst-case operands; so are whole layers, since a fused multiply-add is exact wherever it runs.
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "int8_fixture.h"
 
@@ -238,17 +239,20 @@ void feed_forward(int32_t isa, int32_t threads, int64_t rows, int64_t k, int64_t
   Int8Linear out(n, intermediate, imported_code, random_int(0, 3) == 0);
   in.pack(backend.get());
   out.pack(backend.get());
-  const Linear dense(backend.get(), n, intermediate);
+  const Linear dense_in(backend.get(), intermediate, k);
+  const Linear dense_out(backend.get(), n, intermediate);
   const Matrix x = Matrix(rows, k, random_int(0, 4)).randomize(2.0f);
-  for (const esp_weight* second : {out.packed.get(), dense.packed.get()}) {
+  const std::pair<const esp_weight*, const esp_weight*> layers[] = {{in.packed.get(), out.packed.get()},
+                                                                    {in.packed.get(), dense_out.packed.get()},
+                                                                    {dense_in.packed.get(), out.packed.get()}};
+  for (const auto& [first, second] : layers) {
     Matrix h(rows, intermediate);
     Matrix expected(rows, n);
     Matrix y(rows, n, random_int(0, 4));
-    CHECK_OK(esp_linear(backend.get(), x.data.data(), x.pitch, rows, in.packed.get(), h.data.data(), h.pitch));
+    CHECK_OK(esp_linear(backend.get(), x.data.data(), x.pitch, rows, first, h.data.data(), h.pitch));
     CHECK_OK(esp_activation(backend.get(), act, h.data.data(), h.pitch, rows, intermediate, h.data.data(), h.pitch));
     CHECK_OK(esp_linear(backend.get(), h.data.data(), h.pitch, rows, second, expected.data.data(), n));
-    CHECK_OK(esp_feed_forward(backend.get(), x.data.data(), x.pitch, rows, in.packed.get(), act, second, y.data.data(),
-                              y.pitch));
+    CHECK_OK(esp_feed_forward(backend.get(), x.data.data(), x.pitch, rows, first, act, second, y.data.data(), y.pitch));
     CHECK(same_bits(expected, y));
     CHECK(y.guards_untouched());
   }
