@@ -24,7 +24,7 @@ final class Console {
     this(in, new StandardOutput(out, false), err, false, false);
   }
 
-  private Console(
+  Console(
       InputStream in,
       StandardOutput out,
       PrintStream err,

@@ -237,8 +237,12 @@ final class EmbedCommand implements Callable<Integer> {
     }
   }
 
-  /** A text whose vector was asked for; an empty one stands for what could not be read. */
-  private record Asked(String text, CompletableFuture<float[]> vector) {}
+  /**
+   * A text whose vector was asked for; an empty one stands for what could not be read.
+   *
+   * @param position where the source was behind it
+   */
+  private record Asked(String text, CompletableFuture<float[]> vector, long position) {}
 
   /**
    * Texts are read ahead as long as they need not be waited for: whoever writes a line into a pipe
@@ -252,6 +256,7 @@ final class EmbedCommand implements Callable<Integer> {
       Deque<Asked> underWay = new ArrayDeque<>();
       long characters = 0;
       long count = 0;
+      long position = 0;
       boolean ended = false;
       while (true) {
         while (!ended
@@ -263,11 +268,11 @@ final class EmbedCommand implements Callable<Integer> {
             if (text == null) {
               ended = true;
             } else {
-              underWay.add(new Asked(text, runner.submit(text)));
+              underWay.add(new Asked(text, runner.submit(text), source.position()));
               characters += text.length();
             }
           } catch (BadItem e) {
-            underWay.add(new Asked("", CompletableFuture.failedFuture(e)));
+            underWay.add(new Asked("", CompletableFuture.failedFuture(e), source.position()));
           }
         }
         if (underWay.isEmpty()) {
@@ -277,10 +282,11 @@ final class EmbedCommand implements Callable<Integer> {
           Asked first = underWay.remove();
           write(first, sink, bad);
           characters -= first.text().length();
+          position = first.position();
           count++;
         } while (!underWay.isEmpty() && underWay.peek().vector().isDone());
         sink.flush();
-        progress.at(source.position(), total, count, "texts");
+        progress.at(position, total, count, "texts");
       }
     } finally {
       runner.closeNow();

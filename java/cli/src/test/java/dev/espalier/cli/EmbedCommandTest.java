@@ -10,7 +10,10 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.espalier.task.Model;
 import dev.espalier.task.ModelOptions;
 import dev.espalier.task.TextEmbedder;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
 import java.io.PipedInputStream;
 import java.io.PipedOutputStream;
 import java.io.PrintStream;
@@ -23,7 +26,10 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
@@ -296,5 +302,50 @@ class EmbedCommandTest {
       question.close();
       assertEquals(0, code.get(30, TimeUnit.SECONDS));
     }
+  }
+
+  /** Lines are read far ahead of what is computed: that is not how far it is. */
+  @Test
+  @Timeout(120)
+  void progressIsOfWhatIsDone() throws IOException {
+    Assumptions.assumeFalse("dumb".equals(System.getenv("TERM")), "SKIPPED: TERM is dumb");
+    int lines = 8_000;
+    Path in = Files.writeString(directory.resolve("lines.txt"), "a b c d\n".repeat(lines));
+    ByteArrayOutputStream err = new ByteArrayOutputStream();
+    StandardOutput out = new StandardOutput(OutputStream.nullOutputStream(), false);
+    Console console =
+        new Console(
+            InputStream.nullInputStream(),
+            out,
+            new PrintStream(err, true, StandardCharsets.UTF_8),
+            false,
+            true);
+    String[] args = {
+      "embed",
+      "--model",
+      model,
+      "--backend",
+      "java",
+      "--threads",
+      "1",
+      "--batch-tokens",
+      "6",
+      "--in",
+      in.toString(),
+      "--out",
+      directory.resolve("lines.npy").toString()
+    };
+    assertEquals(0, Main.run(args, console));
+    Matcher painted =
+        Pattern.compile("] +(\\d+)%[^\r]*, ([\\d,]+) texts")
+            .matcher(err.toString(StandardCharsets.UTF_8));
+    int seen = 0;
+    while (painted.find()) {
+      double share = Integer.parseInt(painted.group(1)) / 100.0;
+      double done = Double.parseDouble(painted.group(2).replace(",", "")) / lines;
+      assertEquals(done, share, 0.02, painted.group());
+      seen++;
+    }
+    Assumptions.assumeTrue(seen > 0, "SKIPPED: done before progress is shown");
   }
 }

@@ -47,6 +47,11 @@ final class CanonicalCheckpoint implements Checkpoint {
     }
   }
 
+  /** Whether the tensor of that canonical name is stored as a part of the encoder by its prefix. */
+  boolean isUnderPrefix(String name) {
+    return stored(name).startsWith(PREFIX);
+  }
+
   static String canonical(String name) {
     String canonical = name.startsWith(PREFIX) ? name.substring(PREFIX.length()) : name;
     if (canonical.endsWith("LayerNorm.gamma")) {

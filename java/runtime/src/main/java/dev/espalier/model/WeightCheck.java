@@ -96,7 +96,8 @@ final class WeightCheck {
       boolean inEncoder =
           name.startsWith("embeddings")
               || name.startsWith("encoder.")
-              || name.startsWith("pooler.");
+              || name.startsWith("pooler.")
+              || (weights instanceof CanonicalCheckpoint c && c.isUnderPrefix(name));
       if (inEncoder && !known.contains(name)) {
         throw new UnsupportedModelException(
             weights.info(name).source()

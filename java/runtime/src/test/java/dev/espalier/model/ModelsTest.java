@@ -132,6 +132,10 @@ class ModelsTest {
         with("encoder.layer.0.attention.self.distance_embedding.weight", List.of(15, 2)),
         "distance_embedding");
     spoilt(
+        UnsupportedModelException.class,
+        with("bert.final_norm.weight", List.of(4)),
+        "tensor final_norm.weight has no place in a BERT encoder");
+    spoilt(
         ModelFormatException.class,
         with("bert." + query, List.of(4, 4)),
         "both stand for " + query);

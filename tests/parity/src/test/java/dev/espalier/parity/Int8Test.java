@@ -195,8 +195,7 @@ class Int8Test {
           };
       InvalidInputException e =
           assertThrows(
-              InvalidInputException.class,
-              () -> ops.toArray(encoder.forward(ops, batch, poison)));
+              InvalidInputException.class, () -> ops.toArray(encoder.forward(ops, batch, poison)));
       assertEquals(
           "layer 1, attention output: row 3 of x has a value that is not finite", e.getMessage());
     }

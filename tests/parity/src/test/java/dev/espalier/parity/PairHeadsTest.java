@@ -43,14 +43,15 @@ class PairHeadsTest {
   private static final String FIXTURE =
       "tests/golden/models/013-pretraining-h28x4-l1-silu-f32-gamma-beta/";
 
-  private static final List<String> SPECIAL =
-      List.of("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]");
+  private static final List<String> SPECIAL = List.of("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]");
 
   private static final int VOCABULARY = 37;
   private static final int CLS = 2;
   private static final int SEP = 3;
 
-  /** Scores are made in float64 of the same fp32 logits; logits may differ with the batch's path. */
+  /**
+   * Scores are made in float64 of the same fp32 logits; logits may differ with the batch's path.
+   */
   private static final double SCORE = 1e-5;
 
   @TempDir Path directory;
@@ -153,8 +154,7 @@ class PairHeadsTest {
       assertEquals("the text is null", outcomes.get(2).error().getMessage());
       // The longer text is cut: 64 positions hold 3 special tokens and 60 words of it.
       String whole = "w7 ".repeat(200);
-      assertEquals(
-          next.probability("w7 ".repeat(60), "w9"), next.probability(whole, "w9"), whole);
+      assertEquals(next.probability("w7 ".repeat(60), "w9"), next.probability(whole, "w9"), whole);
       assertThrows(InvalidInputException.class, () -> next.probability("w7", null));
     }
   }
