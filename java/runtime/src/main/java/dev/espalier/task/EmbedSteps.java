@@ -57,8 +57,7 @@ final class EmbedSteps implements Steps<String, float[], float[]> {
     try (Lanes.Lane lane = model.lanes().take()) {
       Ops ops = lane.ops();
       Tensor x = model.encoder().forward(ops, batch, EncoderObserver.NONE);
-      float[] vectors =
-          ops.toArray(ops.pool(x, batch, settings.pooling(), settings.normalize()));
+      float[] vectors = ops.toArray(ops.pool(x, batch, settings.pooling(), settings.normalize()));
       Sequences.requireFinite(vectors);
       return vectors;
     }

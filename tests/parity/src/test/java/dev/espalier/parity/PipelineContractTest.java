@@ -142,7 +142,8 @@ class PipelineContractTest {
           assertThrows(InvalidItemException.class, () -> embedder.embed(texts));
       assertEquals("item 1: the model's output is not finite: NaN", e.getMessage());
       List<Outcome<float[]>> outcomes = embedder.outcomes(texts);
-      assertEquals(List.of(true, false, true), outcomes.stream().map(o -> o.error() == null).toList());
+      assertEquals(
+          List.of(true, false, true), outcomes.stream().map(o -> o.error() == null).toList());
     }
   }
 
