@@ -5,7 +5,7 @@
 // grid (query tiles, heads)   block 4 warps, 16 queries each   smem q and two stages of k and v
 // mma.sync m16n8k16, scores, softmax and sums in f32, weights rounded to elements for the second product
 // key tiles begin at the sequence's own start; the next one is copied while one is multiplied
-// CPU twin: native/src/cpu/attention.cpp   method: Dao, "FlashAttention-2" (2023), section 3.1
+// CPU twin: native/src/cpu/attention_bf16.cpp (16-bit products of fp32 tensors)   method: Dao, "FlashAttention-2" (2023), section 3.1
 #include "attention_tiles.cuh"
 #include "element.cuh"
 #include "gemm_mma.cuh"

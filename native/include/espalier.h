@@ -33,7 +33,7 @@
 extern "C" {
 #endif
 
-#define ESP_ABI_VERSION 10
+#define ESP_ABI_VERSION 11
 
 typedef int32_t esp_status;
 enum {
@@ -282,6 +282,11 @@ ESP_API esp_status esp_heads_set_kind(esp_heads* heads, int32_t head, int32_t ki
 // for which it has no other: a sequence of L tokens takes rows and columns 0 .. L-2 and the last, each row divided by
 // its sum. Lengths ascend from call to call.
 ESP_API esp_status esp_heads_set_attention(esp_heads* heads, int32_t head, int32_t length, const float* p);
+
+// How esp_attention multiplies in full heads: ESP_F32, as they do at first, or ESP_BF16_PRODUCTS: queries, keys, values
+// and the weights e^(s - max) are rounded to bf16, to nearest even, sums being those of bf16 products (above); softmax
+// is fp32 either way, and so is esp_attention_probabilities. ESP_UNSUPPORTED where there are no such products.
+ESP_API esp_status esp_heads_set_products(esp_heads* heads, int32_t dtype);
 
 // ---- ops: each has a file of its name under native/src/cpu ---------------------------------------------------------
 

@@ -186,6 +186,12 @@ esp_status esp_heads_set_attention(esp_heads* heads, int32_t head, int32_t lengt
              : heads->table->heads_set_attention(heads, head, length, p);
 }
 
+esp_status esp_heads_set_products(esp_heads* heads, int32_t dtype) {
+  return heads->table->heads_set_products == nullptr
+             ? espalier::fail(ESP_UNSUPPORTED, "this backend's attention has one kind of products")
+             : heads->table->heads_set_products(heads, dtype);
+}
+
 void esp_heads_destroy(esp_heads* heads) {
   if (heads != nullptr) heads->table->heads_destroy(heads);
 }

@@ -325,6 +325,7 @@ const Table kTable = {kTableVersion,
                       cpu_weight_create_blocks,
                       cpu_heads_set_kind,
                       cpu_heads_set_attention,
+                      cpu_heads_set_products,
                       nullptr};
 
 }  // namespace

@@ -13,7 +13,7 @@ namespace {
 void sort_kinds(CpuHeads& heads) {
   heads.full.clear();
   heads.others.clear();
-  heads.heads = {};
+  heads.heads = {0, 0, 0, nullptr, heads.heads.bf16_products};
   heads.kinds = {};
   for (size_t h = 0; h < heads.list.size(); ++h) {
     KindHead& head = heads.list[h];
@@ -50,8 +50,7 @@ KindHead& head_of(CpuHeads& heads, int32_t head) {
 esp_status cpu_heads_create(esp_backend* backend, int32_t count, const int32_t* index, const int32_t* qk_width,
                             const int32_t* v_width, const float* scale, esp_heads** out) {
   return guard([&] {
-    auto heads = std::make_unique<CpuHeads>();
-    heads->table = backend->table;
+    auto heads = std::make_unique<CpuHeads>(backend->table, static_cast<CpuBackend*>(backend)->kernels);
     int32_t qk_total = 0;
     for (int32_t h = 0; h < count; ++h) qk_total += qk_width[h];
     int32_t qk = 0;
@@ -93,6 +92,19 @@ esp_status cpu_heads_set_attention(esp_heads* heads, int32_t head, int32_t lengt
     std::copy_n(p, count, constants.matrices.back().get());
     constants.lengths.push_back({length, constants.matrices.back().get()});
     sort_kinds(all);
+  });
+}
+
+esp_status cpu_heads_set_products(esp_heads* heads, int32_t dtype) {
+  return guard([&] {
+    CpuHeads& all = *static_cast<CpuHeads*>(heads);
+    if (dtype != ESP_F32 && dtype != ESP_BF16_PRODUCTS) {
+      throw Error(ESP_INVALID_ARGUMENT, "attention has no products of type " + std::to_string(dtype));
+    }
+    if (dtype == ESP_BF16_PRODUCTS && !all.kernels.bf16_products) {
+      throw Error(ESP_UNSUPPORTED, "this instruction set has no bf16 products");
+    }
+    all.heads.bf16_products = dtype == ESP_BF16_PRODUCTS;
   });
 }
 

@@ -31,6 +31,8 @@ struct CpuWeight : esp_weight {
 };
 
 struct CpuHeads : esp_heads {
+  CpuHeads(const Table* t, const Kernels& k) : esp_heads{t}, kernels(k) {}
+  const Kernels& kernels;
   std::vector<KindHead> list;  // all of them, in their order
   // What the kernels run over: the full ones, and the others.
   std::vector<Head> full;
@@ -51,6 +53,7 @@ esp_status cpu_heads_create(esp_backend* backend, int32_t count, const int32_t* 
 void cpu_heads_destroy(esp_heads* heads);
 esp_status cpu_heads_set_kind(esp_heads* heads, int32_t head, int32_t kind, int32_t parameter);
 esp_status cpu_heads_set_attention(esp_heads* heads, int32_t head, int32_t length, const float* p);
+esp_status cpu_heads_set_products(esp_heads* heads, int32_t dtype);
 
 // The entries of the table for weights: cpu_weight.cpp.
 esp_status cpu_weight_create(esp_backend* backend, int32_t n, int32_t k, int32_t dtype, esp_weight** out);

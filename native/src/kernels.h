@@ -52,6 +52,7 @@ struct Heads {
   int32_t count;
   int32_t largest_qk, largest_v;
   const Head* heads;
+  bool bf16_products = false;
 };
 
 // The attention of a constant head over sequences of `length` tokens: p [length, length].
@@ -142,7 +143,7 @@ struct Kernels {
   void (*linear_blocks)(Call&, const float* x, int64_t x_pitch, int64_t rows, const Weight&, const Chunks&, float* y,
                         int64_t y_pitch);
   Int8Kernels int8;
-  bool bf16_products = false;  // whether pack_weight, linear and feed_forward take ESP_BF16_PRODUCTS
+  bool bf16_products = false;  // whether pack_weight, linear, feed_forward and attention can
 };
 
 namespace portable {

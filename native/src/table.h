@@ -12,7 +12,7 @@
 
 namespace espalier {
 
-constexpr int32_t kTableVersion = 8;
+constexpr int32_t kTableVersion = 9;
 
 // Every entry does what the function of its name in espalier.h says.
 struct Table {
@@ -54,7 +54,8 @@ struct Table {
   decltype(&esp_weight_create_blocks) weight_create_blocks;  // null: esp_weight_create does it, the weight is dense
   decltype(&esp_heads_set_kind) heads_set_kind;              // null, as the next: there are full heads only
   decltype(&esp_heads_set_attention) heads_set_attention;
-  decltype(&esp_lane_graphs) lane_graphs;  // null: there are none
+  decltype(&esp_heads_set_products) heads_set_products;  // null: products are the backend's own
+  decltype(&esp_lane_graphs) lane_graphs;                // null: there are none
 };
 
 // What a backend's library gives when it is opened. `fail` keeps `text` as this thread's esp_last_error and returns

@@ -1,9 +1,13 @@
-// esp_attention and its probabilities against a double reference: uneven heads, key and head masks, any mix of lengths;
-// and that a sequence's bits depend on nothing but it.
+// esp_attention, in fp32 and in bf16 products, and its probabilities against a double reference: uneven heads, key and
+// head masks, any mix of lengths; and that a sequence's bits depend on nothing but it.
 #include "bounds.h"
 #include "fixture.h"
 
 namespace {
+
+std::string name(int32_t isa, int32_t products) {
+  return std::string(esp_isa_name(isa)) + (products == ESP_F32 ? "" : " bf16 products");
+}
 
 struct Reference {
   std::vector<double> p;      // [length, length] of one head
@@ -12,7 +16,7 @@ struct Reference {
 
 // Softmax of one head over rows first .. first+length-1.
 Reference softmax(const Matrix& qkv, const HeadList& heads, size_t h, int64_t first, int64_t length,
-                  const uint8_t* mask) {
+                  const uint8_t* mask, int32_t products = ESP_F32) {
   int64_t query = 0;
   for (size_t i = 0; i < h; ++i) query += heads.qk[i];
   const int64_t key = heads.qk_total() + query;
@@ -26,12 +30,17 @@ Reference softmax(const Matrix& qkv, const HeadList& heads, size_t h, int64_t fi
       if (mask != nullptr && mask[first + j] == 0) continue;
       double dot = 0.0;
       double magnitude = 0.0;
+      double operands = 0.0;
       for (int64_t d = 0; d < heads.qk[h]; ++d) {
-        const double term = static_cast<double>(qkv.at(first + i, query + d)) * qkv.at(first + j, key + d);
-        dot += term;
-        magnitude += std::fabs(term);
+        const double q = operand(qkv.at(first + i, query + d), products);
+        const double k = operand(qkv.at(first + j, key + d), products);
+        dot += q * k;
+        magnitude += std::fabs(q * k);
+        operands += std::fabs(q) + std::fabs(k);
       }
-      s_error[static_cast<size_t>(j)] = bounds::gamma(heads.qk[h] + 2) * magnitude * heads.scale[h];
+      s_error[static_cast<size_t>(j)] =
+          heads.scale[h] * (products == ESP_F32 ? bounds::gamma(heads.qk[h] + 2) * magnitude
+                                                : bounds::linear_bf16(heads.qk[h] + 1, magnitude, operands));
       s[static_cast<size_t>(j)] = dot * heads.scale[h];
       highest = std::fmax(highest, dot * heads.scale[h]);
     }
@@ -47,7 +56,8 @@ Reference softmax(const Matrix& qkv, const HeadList& heads, size_t h, int64_t fi
 }
 
 void expect_attention(const Matrix& qkv, const HeadList& heads, const std::vector<int32_t>& offsets,
-                      const uint8_t* mask, const Matrix& head_mask, const Matrix& y) {
+                      const uint8_t* mask, const Matrix& head_mask, const Matrix& y, int32_t products) {
+  const double rounded = products == ESP_F32 ? 0.0 : 0x1p-8;  // a weight, for the product with the values
   int64_t column = 0;
   for (size_t h = 0; h < heads.qk.size(); ++h) {
     for (size_t b = 0; b + 1 < offsets.size(); ++b) {
@@ -60,17 +70,19 @@ void expect_attention(const Matrix& qkv, const HeadList& heads, const std::vecto
         }
         continue;
       }
-      const Reference r = softmax(qkv, heads, h, first, length, mask);
+      const Reference r = softmax(qkv, heads, h, first, length, mask, products);
       for (int64_t i = 0; i < length; ++i) {
         for (int64_t c = 0; c < heads.v[h]; ++c) {
           double sum = 0.0;
-          double bound = static_cast<double>(length + 1) * 0x1p-122;  // weights below 2^-126 may be flushed to 0
+          double bound = static_cast<double>(length + 1) * 0x1p-122;  // what is below 2^-126 may be flushed to 0
           for (int64_t j = 0; j < length; ++j) {
             const size_t at = static_cast<size_t>(i * length + j);
-            const double term = factor * r.p[at] * qkv.at(first + j, 2 * heads.qk_total() + column + c);
+            const double value = operand(qkv.at(first + j, 2 * heads.qk_total() + column + c), products);
+            const double term = factor * r.p[at] * value;
             sum += term;
-            if (r.p[at] > 0.0)
-              bound += std::fabs(term) * (r.error[at] + (1.0 + r.error[at]) * bounds::gamma(2 * length + 5));
+            if (r.p[at] == 0.0) continue;
+            const double error = r.error[at] + (1.0 + r.error[at]) * rounded;
+            bound += std::fabs(term) * (error + (1.0 + error) * bounds::gamma(2 * length + 5));
           }
           CHECK_NEAR(y.at(first + i, column + c), sum, bound);
         }
@@ -111,22 +123,22 @@ void spoil(Matrix& qkv, const HeadList& heads, const std::vector<int32_t>& offse
   }
 }
 
-void head_masks(int32_t isa, int32_t threads, HeadList heads, const std::vector<int32_t>& lengths) {
-  check::context = std::string(esp_isa_name(isa)) + " head mask, threads " + std::to_string(threads) + " heads " +
+void head_masks(int32_t isa, int32_t products, int32_t threads, HeadList heads, const std::vector<int32_t>& lengths) {
+  check::context = name(isa, products) + " head mask, threads " + std::to_string(threads) + " heads " +
                    std::to_string(heads.count()) + " sequences " + std::to_string(lengths.size()) + " seed " +
                    std::to_string(check::seed());
   const Backend backend = make_backend(isa, threads);
   const std::vector<int32_t> offsets = offsets_of(lengths);
   const int64_t sequences = static_cast<int64_t>(lengths.size());
   const Matrix mask = random_head_mask(heads, sequences);
-  heads.pack(backend.get());
+  heads.pack(backend.get(), products);
   Matrix qkv = Matrix(offsets.back(), heads.columns()).randomize();
   spoil(qkv, heads, offsets, mask);
   Matrix y(offsets.back(), heads.v_total(), 3);
   CHECK_OK(esp_attention(backend.get(), qkv.data.data(), qkv.pitch, offsets.back(), sequences, offsets.data(), nullptr,
                          heads.packed.get(), mask.data.data(), mask.pitch, y.data.data(), y.pitch));
   CHECK(y.guards_untouched());
-  expect_attention(qkv, heads, offsets, nullptr, mask, y);
+  expect_attention(qkv, heads, offsets, nullptr, mask, y, products);
   const Backend single = make_backend(isa, 1);
   for (size_t b = 0; b < lengths.size(); ++b) {
     const int32_t own[2] = {0, lengths[b]};
@@ -137,12 +149,13 @@ void head_masks(int32_t isa, int32_t threads, HeadList heads, const std::vector<
   }
 }
 
-void one_batch(int32_t isa, int32_t threads, HeadList heads, const std::vector<int32_t>& lengths, bool masked) {
-  check::context = std::string(esp_isa_name(isa)) + " threads " + std::to_string(threads) + " heads " +
+void one_batch(int32_t isa, int32_t products, int32_t threads, HeadList heads, const std::vector<int32_t>& lengths,
+               bool masked) {
+  check::context = name(isa, products) + " threads " + std::to_string(threads) + " heads " +
                    std::to_string(heads.count()) + " sequences " + std::to_string(lengths.size()) + " seed " +
                    std::to_string(check::seed());
   const Backend backend = make_backend(isa, threads);
-  heads.pack(backend.get());
+  heads.pack(backend.get(), products);
   const std::vector<int32_t> offsets = offsets_of(lengths);
   const int64_t tokens = offsets.back();
   const Matrix qkv = Matrix(tokens, heads.columns(), random_int(0, 5)).randomize();
@@ -158,7 +171,7 @@ void one_batch(int32_t isa, int32_t threads, HeadList heads, const std::vector<i
   CHECK(y.guards_untouched());
   Matrix ones(static_cast<int64_t>(lengths.size()), heads.count());
   for (float& f : ones.data) f = 1.0f;
-  expect_attention(qkv, heads, offsets, mp, ones, y);
+  expect_attention(qkv, heads, offsets, mp, ones, y, products);
   // Factors of 1 change no bit.
   Matrix same(tokens, heads.v_total());
   CHECK_OK(esp_attention(backend.get(), qkv.data.data(), qkv.pitch, tokens, ones.rows, offsets.data(), mp,
@@ -209,11 +222,11 @@ std::vector<int32_t> random_lengths(int64_t count, int64_t longest) {
   return lengths;
 }
 
-void not_finite(int32_t isa) {
-  check::context = std::string(esp_isa_name(isa)) + " not finite";
+void not_finite(int32_t isa, int32_t products) {
+  check::context = name(isa, products) + " not finite";
   const Backend backend = make_backend(isa, 2);
   HeadList heads = even_heads(2, 8);
-  heads.pack(backend.get());
+  heads.pack(backend.get(), products);
   Matrix qkv = Matrix(20, heads.columns()).randomize();
   const std::vector<int32_t> offsets{0, 10, 20};
   qkv.row(13)[16] = std::nanf("");  // a key of head 0 in the second sequence
@@ -234,23 +247,57 @@ void not_finite(int32_t isa) {
   }
 }
 
+// All that holds for either kind of products.
+void contract(int32_t isa, int32_t products) {
+  const auto batch = [&](int32_t threads, HeadList heads, const std::vector<int32_t>& lengths, bool masked) {
+    one_batch(isa, products, threads, std::move(heads), lengths, masked);
+  };
+  for (int32_t length = 1; length <= 40; ++length) batch(2, even_heads(2, 32), {length}, length % 2 == 0);
+  for (int i = 0; i < 12; ++i) {
+    batch(static_cast<int32_t>(random_int(1, 4)), uneven_heads(), random_lengths(random_int(1, 8), 60), i % 2 == 0);
+  }
+  batch(2, even_heads(3, 64), {250, 3, 100, 1}, false);
+  batch(4, even_heads(1, 32), {300}, true);
+  batch(4, even_heads(1, 32), {600}, false);
+  for (int i = 0; i < 12; ++i) {
+    head_masks(isa, products, static_cast<int32_t>(random_int(1, 4)), uneven_heads(),
+               random_lengths(random_int(1, 8), 60));
+  }
+  head_masks(isa, products, 4, even_heads(2, 32), {300});
+  not_finite(isa, products);
+}
+
+// Who has bf16 products, and that they may be taken back.
+void set_products(int32_t isa) {
+  check::context = std::string(esp_isa_name(isa)) + " set_products";
+  const Backend backend = make_backend(isa, 1);
+  HeadList heads = even_heads(1, 8);
+  heads.pack(backend.get());
+  CHECK(esp_heads_set_products(heads.packed.get(), ESP_I8) == ESP_INVALID_ARGUMENT);
+  CHECK_OK(esp_heads_set_products(heads.packed.get(), ESP_F32));
+  if (isa < ESP_ISA_AVX512_BF16) {
+    CHECK(esp_heads_set_products(heads.packed.get(), ESP_BF16_PRODUCTS) == ESP_UNSUPPORTED);
+    CHECK(std::string(esp_last_error()).find("no bf16 products") != std::string::npos);
+    return;
+  }
+  const Matrix qkv = Matrix(5, heads.columns()).randomize();
+  const int32_t offsets[2] = {0, 5};
+  Matrix y[3] = {Matrix(5, 8), Matrix(5, 8), Matrix(5, 8)};
+  for (int i = 0; i < 3; ++i) {
+    if (i > 0) CHECK_OK(esp_heads_set_products(heads.packed.get(), i == 1 ? ESP_BF16_PRODUCTS : ESP_F32));
+    CHECK_OK(esp_attention(backend.get(), qkv.data.data(), qkv.pitch, 5, 1, offsets, nullptr, heads.packed.get(),
+                           nullptr, 0, y[i].data.data(), y[i].pitch));
+  }
+  CHECK(!same_bits(y[0], y[1]));
+  CHECK(same_bits(y[0], y[2]));
+}
+
 }  // namespace
 
 int main() {
   for_each_isa([](int32_t isa) {
-    for (int32_t length = 1; length <= 40; ++length) one_batch(isa, 2, even_heads(2, 32), {length}, length % 2 == 0);
-    for (int i = 0; i < 12; ++i) {
-      one_batch(isa, static_cast<int32_t>(random_int(1, 4)), uneven_heads(), random_lengths(random_int(1, 8), 60),
-                i % 2 == 0);
-    }
-    one_batch(isa, 2, even_heads(3, 64), {250, 3, 100, 1}, false);
-    one_batch(isa, 4, even_heads(1, 32), {300}, true);
-    one_batch(isa, 4, even_heads(1, 32), {600}, false);
-    for (int i = 0; i < 12; ++i) {
-      head_masks(isa, static_cast<int32_t>(random_int(1, 4)), uneven_heads(), random_lengths(random_int(1, 8), 60));
-    }
-    head_masks(isa, 4, even_heads(2, 32), {300});
-    not_finite(isa);
+    for (const int32_t products : product_types(isa)) contract(isa, products);
+    set_products(isa);
     // Nothing to do is not an error.
     const Backend backend = make_backend(isa, 2);
     HeadList none;

@@ -115,10 +115,11 @@ struct HeadList {
     v.push_back(static_cast<int32_t>(v_width));
     scale.push_back(s);
   }
-  void pack(esp_backend* backend) {
+  void pack(esp_backend* backend, int32_t products = ESP_F32) {
     esp_heads* h = nullptr;
     CHECK_OK(esp_heads_create(backend, count(), index.data(), qk.data(), v.data(), scale.data(), &h));
     packed.reset(h);
+    if (products != ESP_F32) CHECK_OK(esp_heads_set_products(h, products));
   }
   int32_t count() const { return static_cast<int32_t>(qk.size()); }
   int64_t qk_total() const { return total(qk); }
@@ -138,6 +139,16 @@ inline std::vector<int32_t> offsets_of(const std::vector<int32_t>& lengths) {
   for (int32_t length : lengths) offsets.push_back(offsets.back() + length);
   return offsets;
 }
+
+// The nearest number with so many bits of mantissa, of two the even one.
+inline float rounded(float x, int mantissa, int least_exponent) {
+  if (x == 0.0f || !std::isfinite(x)) return x;
+  const double step = std::ldexp(1.0, std::max(std::ilogb(x), least_exponent) - mantissa);
+  return static_cast<float>(std::nearbyint(x / step) * step);
+}
+
+// A number as products of weights of that type see it.
+inline double operand(float x, int32_t dtype) { return dtype == ESP_BF16_PRODUCTS ? rounded(x, 7, -126) : x; }
 
 // The types of weights whose products the instruction set computes in ways of their own, int8 apart.
 inline std::vector<int32_t> product_types(int32_t isa) {

@@ -10,16 +10,6 @@ std::string shape(int32_t isa, int64_t rows, int64_t n, int64_t k) {
          std::to_string(k) + " seed " + std::to_string(check::seed());
 }
 
-// The nearest number with so many bits of mantissa, of two the even one.
-float rounded(float x, int mantissa, int least_exponent) {
-  if (x == 0.0f || !std::isfinite(x)) return x;
-  const double step = std::ldexp(1.0, std::max(std::ilogb(x), least_exponent) - mantissa);
-  return static_cast<float>(std::nearbyint(x / step) * step);
-}
-
-// A number as products of weights of that type see it.
-double operand(float x, int32_t dtype) { return dtype == ESP_BF16_PRODUCTS ? rounded(x, 7, -126) : x; }
-
 void expect_product(const Matrix& x, const Linear& layer, int32_t dtype, const Matrix& y) {
   for (int64_t t = 0; t < x.rows; ++t) {
     for (int64_t n = 0; n < layer.w.rows; ++n) {

@@ -142,7 +142,7 @@ void register_tile_bf16(const uint16_t* x, int64_t pitch, const uint16_t* w, int
   }
 }
 
-// 1 <= rows <= kRowsBf16; depth a multiple of kDepthUnit.
+// 1 <= rows <= kRowsBf16; depth a multiple of 8; on AMX tiles, of kDepthUnit.
 template <class Sink>
 ESP_INLINE void tile_bf16(int64_t rows, const uint16_t* x, int64_t pitch, const uint16_t* w, int64_t depth,
                           const Sink& sink) {

@@ -31,6 +31,13 @@ void feed_forward_either(Call& call, const float* x, int64_t x_pitch, int64_t ro
                                                                           y, y_pitch);
 }
 
+void attention_either(Call& call, const float* qkv, int64_t qkv_pitch, int64_t sequences, const int32_t* offsets,
+                      const uint8_t* key_mask, const Heads& heads, const HeadMask& head_mask, float* context,
+                      int64_t context_pitch) {
+  (heads.bf16_products ? attention_bf16 : ESP_BASE_NS::kernels().attention)(
+      call, qkv, qkv_pitch, sequences, offsets, key_mask, heads, head_mask, context, context_pitch);
+}
+
 }  // namespace
 
 const Kernels& kernels() {
@@ -40,6 +47,7 @@ const Kernels& kernels() {
     all.pack_weight = pack_either;
     all.linear = linear_either;
     all.feed_forward = feed_forward_either;
+    all.attention = attention_either;
     return all;
   }();
   return table;

@@ -60,6 +60,9 @@ void pack_weight_bf16(const Weight& weight, int32_t first, int32_t count, const 
 void linear_bf16(Call& call, const float* x, int64_t x_pitch, int64_t rows, const Weight& w, float* y, int64_t y_pitch);
 void feed_forward_bf16(Call& call, const float* x, int64_t x_pitch, int64_t rows, const Weight& in, int32_t activation,
                        const Weight& out, float* y, int64_t y_pitch);
+void attention_bf16(Call& call, const float* qkv, int64_t qkv_pitch, int64_t sequences, const int32_t* offsets,
+                    const uint8_t* key_mask, const Heads& heads, const HeadMask& head_mask, float* context,
+                    int64_t context_pitch);
 
 // Applies an activation to `count` values, in place or not.
 void activate(int32_t activation, const float* x, int64_t count, float* y);

@@ -183,6 +183,7 @@ esp_heads* heads() {
   const std::vector<float> scale(12, 0.17677669f);
   esp_heads* h = nullptr;
   must(esp_heads_create(backend, 12, index.data(), width.data(), width.data(), scale.data(), &h));
+  if (dtype != ESP_F32) esp_heads_set_products(h, ESP_BF16_PRODUCTS);  // refused where there are none
   return h;
 }
 

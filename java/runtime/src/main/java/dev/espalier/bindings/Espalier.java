@@ -24,7 +24,7 @@ import org.bytedeco.javacpp.annotation.Platform;
 @NoException
 public final class Espalier {
   /** {@code ESP_ABI_VERSION} of the header that this class was written from. */
-  public static final int ABI_VERSION = 10;
+  public static final int ABI_VERSION = 11;
 
   // esp_status
   public static final int ESP_OK = 0;
@@ -233,6 +233,8 @@ public final class Espalier {
 
   public static native int esp_heads_set_attention(
       @Cast("esp_heads*") long heads, int head, int length, @Cast("const float*") long p);
+
+  public static native int esp_heads_set_products(@Cast("esp_heads*") long heads, int dtype);
 
   public static native void esp_heads_destroy(@Cast("esp_heads*") long heads);
 
