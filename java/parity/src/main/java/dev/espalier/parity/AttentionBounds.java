@@ -29,10 +29,11 @@ import java.util.Arrays;
  * and one that goes are closer than their errors, another choice is as right, and the bound is the
  * range of v.
  *
- * <p>Where tensors are of 16 bits, weights are stored so before they meet v: relative(store) more
- * for each, and absolutely, being at most 1 of a sum of at least 1, what a store loses where it
- * underflows. Weights below 2^-126 may be flushed to 0. To each, half an ulp of the reference's own
- * rounding.
+ * <p>Where tensors or products are of 16 bits, weights are rounded so before they meet v:
+ * relative(store) or relative(operand) more for each, and absolutely, being at most 1 of a sum of
+ * at least 1, what a store loses where it underflows. Products that take small numbers for 0 lose
+ * them as in {@link LinearBounds}; weights and what they sum to are at most 1 of that sum. Weights
+ * below 2^-126 may be flushed to 0. To each, half an ulp of the reference's own rounding.
  */
 final class AttentionBounds {
   private static final int SMALLEST_TILE = 8;
@@ -55,10 +56,22 @@ final class AttentionBounds {
     this.pitch = layout.qkvColumns();
   }
 
-  /** The bound of the context, [T, sum of value widths]. */
+  /**
+   * The bound of the context, [T, sum of value widths].
+   *
+   * @param r of heads that are not full
+   * @param full of those that are
+   */
   static double[] context(
-      Rounding r, float[] qkv, PackedBatch batch, PairedHeads heads, int layer, float[] context) {
-    AttentionBounds a = new AttentionBounds(r, qkv, heads);
+      Rounding r,
+      Rounding full,
+      float[] qkv,
+      PackedBatch batch,
+      PairedHeads heads,
+      int layer,
+      float[] context) {
+    AttentionBounds others = new AttentionBounds(r, qkv, heads);
+    AttentionBounds products = new AttentionBounds(full, qkv, heads);
     HeadLayout layout = heads.layout();
     double[] bound = new double[context.length];
     int vColumns = layout.vColumns();
@@ -67,6 +80,7 @@ final class AttentionBounds {
       int v = 0;
       int constant = 0;
       for (HeadLayout.Head head : layout.heads()) {
+        AttentionBounds a = head.kind().equals(HeadKind.FULL) ? products : others;
         double factor = Math.abs(batch.headFactor(b, layer, head.index()));
         for (int i = 0; factor != 0 && i < batch.length(b); i++) {
           a.row(batch.offset(b), batch.length(b), i, q, head, constant);
@@ -171,15 +185,17 @@ final class AttentionBounds {
     for (int j = 0; j < length; j++) {
       double sum = 0;
       double magnitude = 0;
+      double operands = 2.0 * head.qkWidth() + 2;
       for (int c = 0; c < head.qkWidth(); c++) {
-        double product =
-            (double) qkv[(first + i) * pitch + q + c]
-                * qkv[(first + j) * pitch + layout.qkColumns() + q + c];
-        sum += product;
-        magnitude += Math.abs(product);
+        double query = qkv[(first + i) * pitch + q + c];
+        double key = qkv[(first + j) * pitch + layout.qkColumns() + q + c];
+        sum += query * key;
+        magnitude += Math.abs(query * key);
+        operands += Math.abs(query) + Math.abs(key);
       }
       p[j] = sum * head.scale();
-      relative[j] = r.gamma(head.qkWidth() + 2) * magnitude * Math.abs(head.scale());
+      relative[j] =
+          (r.gamma(head.qkWidth() + 2) * magnitude + r.flush() * operands) * Math.abs(head.scale());
       most = Math.max(most, p[j]);
       least = Math.min(least, p[j]);
     }
@@ -216,19 +232,21 @@ final class AttentionBounds {
     double low = Double.POSITIVE_INFINITY;
     double high = Double.NEGATIVE_INFINITY;
     double largest = 0;
+    double rounded = r.store() + r.operand();
     for (int j = 0; j < length; j++) {
       double value = qkv[(first + j) * pitch + column];
       double weighed = p[j] * Math.abs(value);
-      error += weighed == 0 ? 0 : weighed * (relative[j] + r.store() * (1 + relative[j]));
+      error += weighed == 0 ? 0 : weighed * ((1 + relative[j]) * (1 + rounded) - 1);
       magnitude += weighed;
       low = Math.min(low, value);
       high = Math.max(high, value);
       largest = Math.max(largest, Math.abs(value));
     }
     double sums = r.gamma(2 * length + 5);
-    return Math.min(error * (1 + sums), high - low)
+    return Math.min(error * (1 + sums), high - low + r.operand() * largest)
         + sums * (error < largest ? magnitude : largest)
-        + (r.unit() == 0 ? 0 : length * (FLUSHED + r.storeLeast()) * largest)
+        + (r.unit() == 0 ? 0 : length * (FLUSHED + r.storeLeast() + r.flush()) * largest)
+        + r.flush() * (2.0 * length + 3)
         + (length + 1) * Rounding.TINY;
   }
 }

@@ -211,11 +211,10 @@ final class OpCaseRun {
 
   /** Full heads, or half the time of all kinds where the backend has them. */
   private Heads heads(int tokens) {
-    if (!backend.hasAllKinds() || random.onceIn(2)) {
-      return backend.heads(random.heads());
-    }
-    HeadLayout layout = random.kinds(tokens);
-    return backend.heads(layout, random.constants(layout));
+    HeadLayout layout =
+        !backend.hasAllKinds() || random.onceIn(2) ? random.heads() : random.kinds(tokens);
+    DType weights = random.onceIn(2) ? DType.I8 : random.floatType();
+    return backend.heads(layout, random.constants(layout), weights);
   }
 
   /**

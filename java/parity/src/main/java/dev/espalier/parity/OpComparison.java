@@ -31,7 +31,12 @@ final class OpComparison {
   }
 
   Rounding rounding(OpKind op) {
-    return Tolerances.of(op, tested.products(), tested);
+    return rounding(op, tested.products());
+  }
+
+  /** Where operands of products are rounded to {@code products}. */
+  Rounding rounding(OpKind op, DType products) {
+    return Tolerances.of(op, products, tested);
   }
 
   /**
@@ -46,7 +51,8 @@ final class OpComparison {
     return settled(x, tested.products());
   }
 
-  private float[] settled(Tensor x, DType elements) {
+  /** The same to {@code elements}. */
+  float[] settled(Tensor x, DType elements) {
     float[] values = values(x);
     if (Halves.isHalf(elements)) {
       float largest = Halves.largest(elements);

@@ -12,6 +12,7 @@ import dev.espalier.parity.ParityWeights.PairedInt8;
 import dev.espalier.parity.ParityWeights.PairedLinear;
 import dev.espalier.parity.ParityWeights.PairedNorm;
 import dev.espalier.parity.ParityWeights.PairedTables;
+import dev.espalier.tensor.DType;
 import dev.espalier.tensor.Embeddings;
 import dev.espalier.tensor.Heads;
 import dev.espalier.tensor.Int8;
@@ -227,7 +228,7 @@ public final class ParityBackend extends ParityPacking {
   @Override
   public void attention(Tensor qkv, PackedBatch batch, Heads heads, int layer, Tensor context) {
     PairedHeads h = (PairedHeads) heads;
-    float[] in = comparison.settled(qkv);
+    float[] in = comparison.settled(qkv, h.products());
     reference.attention(qkv, batch, h.reference(), layer, context);
     float[] expected = comparison.values(context);
     float[] actual =
@@ -241,11 +242,18 @@ public final class ParityBackend extends ParityPacking {
         OpComparison.shape(qkv)
             + " in "
             + batch.sequences()
-            + (batch.isMasked() ? " sequences with head masks" : " sequences"),
+            + (batch.isMasked() ? " sequences with head masks" : " sequences")
+            + (h.products() == DType.F32 ? "" : ", products of " + h.products()),
         expected,
         actual,
         AttentionBounds.context(
-            comparison.rounding(OpKind.ATTENTION), in, batch, h, layer, expected));
+            comparison.rounding(OpKind.ATTENTION, tested.elements()),
+            comparison.rounding(OpKind.ATTENTION, h.products()),
+            in,
+            batch,
+            h,
+            layer,
+            expected));
   }
 
   @Override

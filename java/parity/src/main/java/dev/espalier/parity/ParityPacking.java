@@ -175,8 +175,10 @@ abstract class ParityPacking implements Backend {
   }
 
   @Override
-  public Heads heads(HeadLayout layout, ConstantAttention constants) {
+  public Heads heads(HeadLayout layout, ConstantAttention constants, DType weights) {
     return new PairedHeads(
-        reference.heads(layout, constants), tested.heads(layout, constants), constants);
+        reference.heads(layout, constants, weights),
+        tested.heads(layout, constants, weights),
+        constants);
   }
 }

@@ -143,6 +143,11 @@ final class ParityWeights {
     }
 
     @Override
+    public DType products() {
+      return tested.products();
+    }
+
+    @Override
     public void close() {
       tested.close();
     }

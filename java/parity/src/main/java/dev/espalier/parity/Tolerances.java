@@ -57,8 +57,8 @@ public final class Tolerances {
       table.put(new Key(op, DType.F32, "java"), REFERENCE);
       table.put(new Key(op, DType.F32, "cpu"), FP32);
       table.put(new Key(op, DType.F32, "cuda"), FP32);
-      table.put(new Key(op, DType.BF16, "cpu"), isProduct(op) ? BF16_PRODUCTS : FP32);
-      double unit = usesTensorCores(op) ? TENSOR_CORE : FP32.unit();
+      table.put(new Key(op, DType.BF16, "cpu"), multiplies(op) ? BF16_PRODUCTS : FP32);
+      double unit = multiplies(op) ? TENSOR_CORE : FP32.unit();
       table.put(
           new Key(op, DType.F16, "cuda"), new Rounding(unit, FP32.function(), 0x1p-11, 0x1p-25));
       table.put(
@@ -67,13 +67,12 @@ public final class Tolerances {
     return Map.copyOf(table);
   }
 
-  private static boolean isProduct(OpKind op) {
-    return op == OpKind.LINEAR || op == OpKind.FEED_FORWARD;
-  }
-
-  /** In 16 bits. int8 sums are exact; all else is fp32 arithmetic between loads and stores. */
-  private static boolean usesTensorCores(OpKind op) {
-    return isProduct(op) || op == OpKind.ATTENTION;
+  /**
+   * Whether the op multiplies numbers of 16 bits as such. int8 sums are exact; all else is fp32
+   * arithmetic between loads and stores.
+   */
+  private static boolean multiplies(OpKind op) {
+    return op == OpKind.LINEAR || op == OpKind.FEED_FORWARD || op == OpKind.ATTENTION;
   }
 
   /**

@@ -111,8 +111,8 @@ final class FaultyBackend implements Backend {
   }
 
   @Override
-  public Heads heads(HeadLayout layout, ConstantAttention constants) {
-    return sound.heads(layout, constants);
+  public Heads heads(HeadLayout layout, ConstantAttention constants, DType weights) {
+    return sound.heads(layout, constants, weights);
   }
 
   @Override

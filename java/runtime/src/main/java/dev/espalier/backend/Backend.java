@@ -111,21 +111,23 @@ public interface Backend extends AutoCloseable {
       int columns);
 
   /**
-   * Heads of a layout that has no constant ones.
+   * Heads of a layout that has no constant ones, in a layer of fp32 weights.
    *
    * @throws dev.espalier.UnsupportedModelException if it has a kind that this backend lacks
    */
   default Heads heads(HeadLayout layout) {
-    return heads(layout, ConstantAttention.NONE);
+    return heads(layout, ConstantAttention.NONE, DType.F32);
   }
 
   /**
    * Heads of any layout.
    *
    * @param constants of its constant heads
+   * @param weights how the layer's weights of queries, keys and values are stored: where that is in
+   *     fewer bits than fp32, {@link Heads#products} may be in fewer too
    * @throws dev.espalier.UnsupportedModelException if it has a kind that this backend lacks
    */
-  Heads heads(HeadLayout layout, ConstantAttention constants);
+  Heads heads(HeadLayout layout, ConstantAttention constants, DType weights);
 
   /** Memory for the temporaries that {@code plan} foresees. */
   Workspace workspace(WorkspacePlan plan);

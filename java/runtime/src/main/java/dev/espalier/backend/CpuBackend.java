@@ -104,6 +104,16 @@ public final class CpuBackend extends NativeBackend {
     return products;
   }
 
+  /**
+   * A layer in int8 has given up more than its attention can lose to bf16; one in bf16 has asked
+   * for it.
+   */
+  @Override
+  DType attentionProducts(DType weights) {
+    boolean fewer = weights == DType.I8 || (weights == DType.BF16 && products == DType.BF16);
+    return fewer && isa.multipliesBf16() ? DType.BF16 : DType.F32;
+  }
+
   @Override
   boolean keepsHalves() {
     return true;

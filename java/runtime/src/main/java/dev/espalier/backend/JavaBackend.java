@@ -9,6 +9,7 @@ import dev.espalier.backend.JavaWeights.Tables;
 import dev.espalier.model.Activation;
 import dev.espalier.model.Pooling;
 import dev.espalier.tensor.ConstantAttention;
+import dev.espalier.tensor.DType;
 import dev.espalier.tensor.Embeddings;
 import dev.espalier.tensor.HeadLayout;
 import dev.espalier.tensor.Heads;
@@ -121,7 +122,7 @@ public final class JavaBackend implements Backend {
   }
 
   @Override
-  public Heads heads(HeadLayout layout, ConstantAttention constants) {
+  public Heads heads(HeadLayout layout, ConstantAttention constants, DType weights) {
     return new JavaHeads(layout, constants);
   }
 

@@ -84,6 +84,11 @@ final class JavaWeights {
 
   record JavaHeads(HeadLayout layout, ConstantAttention constants) implements Heads {
     @Override
+    public DType products() {
+      return DType.F32;
+    }
+
+    @Override
     public void close() {}
   }
 }

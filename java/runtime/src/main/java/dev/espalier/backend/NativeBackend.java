@@ -156,8 +156,13 @@ public abstract class NativeBackend implements Backend {
   }
 
   @Override
-  public Heads heads(HeadLayout layout, ConstantAttention constants) {
-    return NativeHeadsPacker.pack(this, layout, constants);
+  public Heads heads(HeadLayout layout, ConstantAttention constants, DType weights) {
+    return NativeHeadsPacker.pack(this, layout, constants, attentionProducts(weights));
+  }
+
+  /** {@link Heads#products} in a layer of such weights. */
+  DType attentionProducts(DType weights) {
+    return elements();
   }
 
   @Override

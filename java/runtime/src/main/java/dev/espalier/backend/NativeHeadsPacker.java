@@ -7,6 +7,7 @@ import dev.espalier.backend.NativeWeights.NativeHeads;
 import dev.espalier.bindings.Espalier;
 import dev.espalier.bindings.NativeMemory;
 import dev.espalier.tensor.ConstantAttention;
+import dev.espalier.tensor.DType;
 import dev.espalier.tensor.HeadKind;
 import dev.espalier.tensor.HeadLayout;
 import dev.espalier.tensor.Heads;
@@ -15,7 +16,11 @@ import dev.espalier.tensor.Heads;
 final class NativeHeadsPacker {
   private NativeHeadsPacker() {}
 
-  static Heads pack(NativeBackend backend, HeadLayout layout, ConstantAttention constants) {
+  /**
+   * @param products what attention rounds its operands to
+   */
+  static Heads pack(
+      NativeBackend backend, HeadLayout layout, ConstantAttention constants, DType products) {
     refuseKinds(backend, layout);
     int n = layout.heads().size();
     int[] index = layout.heads().stream().mapToInt(HeadLayout.Head::index).toArray();
@@ -38,8 +43,13 @@ final class NativeHeadsPacker {
       check(Espalier.esp_heads_create(backend.address(), n, indexAt, qkAt, vAt, scaleAt, out));
     }
     NativeHeads heads =
-        new NativeHeads(layout, backend.own("heads", out[0], Espalier::esp_heads_destroy));
+        new NativeHeads(
+            layout, products, backend.own("heads", out[0], Espalier::esp_heads_destroy));
     try {
+      if (products != backend.elements()) {
+        check(
+            Espalier.esp_heads_set_products(heads.handle().address(), Espalier.ESP_BF16_PRODUCTS));
+      }
       setKinds(backend, heads, constants);
       return heads;
     } catch (RuntimeException | Error e) {

@@ -97,7 +97,7 @@ final class NativeWeights {
     }
   }
 
-  record NativeHeads(HeadLayout layout, NativeHandle handle) implements Heads {
+  record NativeHeads(HeadLayout layout, DType products, NativeHandle handle) implements Heads {
     @Override
     public void close() {
       handle.close();

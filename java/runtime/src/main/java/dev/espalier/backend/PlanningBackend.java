@@ -3,6 +3,7 @@ package dev.espalier.backend;
 import dev.espalier.model.Activation;
 import dev.espalier.model.Pooling;
 import dev.espalier.tensor.ConstantAttention;
+import dev.espalier.tensor.DType;
 import dev.espalier.tensor.Embeddings;
 import dev.espalier.tensor.HeadLayout;
 import dev.espalier.tensor.Heads;
@@ -155,7 +156,7 @@ final class PlanningBackend implements Backend {
   }
 
   @Override
-  public Heads heads(HeadLayout layout, ConstantAttention constants) {
+  public Heads heads(HeadLayout layout, ConstantAttention constants, DType weights) {
     throw noWeights();
   }
 

@@ -108,9 +108,11 @@ public final class EncoderPacker {
     List<String> present =
         heads.qkColumns() > 0 || heads.vColumns() == 0 ? qkv : List.of(self + "value");
     boolean factors = shape.ranks().containsKey(LayerShape.VALUE) && heads.vColumns() > 0;
+    Linear queryKeyValue =
+        factors ? packer.lowRank(present) : packer.linear(present, heads.qkvColumns(), h);
     return new Layer(
-        factors ? packer.lowRank(present) : packer.linear(present, heads.qkvColumns(), h),
-        packer.keep(backend.heads(heads, constants(l, heads))),
+        queryKeyValue,
+        packer.keep(backend.heads(heads, constants(l, heads), queryKeyValue.dtype())),
         linear(prefix, LayerShape.ATTENTION_OUTPUT, shape),
         packer.norm(prefix + "attention.output.LayerNorm"),
         new FeedForward(

@@ -4,6 +4,12 @@ package dev.espalier.tensor;
 public interface Heads extends AutoCloseable {
   HeadLayout layout();
 
+  /**
+   * What full heads round queries, keys, values and the weights of a softmax to before they are
+   * multiplied. Where it is F32 products are fp32 arithmetic of what tensors hold.
+   */
+  DType products();
+
   @Override
   void close();
 }
