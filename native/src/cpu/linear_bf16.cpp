@@ -24,6 +24,7 @@ void pack_weight_bf16(const Weight& weight, int32_t first, int32_t count, const 
 namespace {
 
 constexpr int64_t kBlockTiles = ceil_div(112, kRowsBf16);  // tiles of a row block at most
+constexpr int64_t kEnough = 4;                             // row blocks a thread that make one pass worth while
 constexpr int64_t kAlone = 65536;                          // values up to which the caller rounds alone
 
 }  // namespace
@@ -35,6 +36,7 @@ void linear_bf16(Call& call, const float* x, int64_t x_pitch, int64_t rows, cons
   const int64_t tiles = ceil_div(rows, kRowsBf16);
   int64_t blocks = ceil_div(tiles, kBlockTiles);
   if (blocks > 1) blocks = least(round_up(blocks, threads), tiles);
+  if (tiles >= 2 * kEnough * threads) blocks = most(blocks, kEnough * threads);
   const auto multiply = [&](const Bf16Rows& from, int64_t first_row, int64_t last_row, int64_t first, int64_t last) {
     const TileScope scope;
     const Bf16Tiles cut(last_row - first_row);
@@ -46,7 +48,7 @@ void linear_bf16(Call& call, const float* x, int64_t x_pitch, int64_t rows, cons
     });
   };
 
-  if (threads == 1 || blocks >= 4 * threads) {
+  if (threads == 1 || blocks >= kEnough * threads) {
     parallel_for(call, blocks, Bf16Rows::bytes(ceil_div(rows, blocks), w.k), [&](int64_t block, char* memory) {
       const int64_t first = block * rows / blocks;
       const int64_t last = (block + 1) * rows / blocks;

@@ -40,6 +40,7 @@ int64_t panel_bytes_int8(int32_t k) { return panel_steps8(k) * kStep8<DenseCode>
 namespace {
 
 constexpr int64_t kBlockTiles = 8;  // tiles of a row block at most
+constexpr int64_t kEnough = 4;      // row blocks a thread that make one pass worth while
 constexpr int64_t kAlone = 16384;   // values up to which the caller quantizes alone
 constexpr int64_t kPanelBytes = 512 << 10;
 
@@ -54,6 +55,7 @@ int64_t linear_int8(Call& call, const float* x, int64_t x_pitch, int64_t rows, c
   const int64_t tiles = Tiles8(rows).tiles;
   int64_t blocks = ceil_div(tiles, kBlockTiles);
   if (blocks > 1) blocks = least(round_up(blocks, threads), tiles);
+  if (tiles >= 2 * kEnough * threads) blocks = most(blocks, kEnough * threads);
   // Panels that stay in the second-level cache while the tiles of a block pass, each writing long stretches of its
   // rows.
   const int64_t together = most(1, kPanelBytes / panel_bytes_int8(w.k));
@@ -79,7 +81,7 @@ int64_t linear_int8(Call& call, const float* x, int64_t x_pitch, int64_t rows, c
     }
   };
 
-  if (threads == 1 || blocks >= 4 * threads) {
+  if (threads == 1 || blocks >= kEnough * threads) {
     const int64_t block_rows = ceil_div(rows, blocks);
     parallel_for(call, blocks, rotated_bytes + CodeRows::bytes(block_rows, k), [&](int64_t block, char* memory) {
       const int64_t first_row = block * rows / blocks;

@@ -2,7 +2,7 @@
 // weights.
 //
 //   native_bench [--threads N] [--isa NAME] [--only linear|gemm|feed_forward|attention|network|latency] [--rounds N]
-//                [--clock wall|cpu] [--dtype f32|i8]
+//                [--clock wall|cpu] [--dtype f32|bf16|i8]
 //
 // --clock cpu counts the process's own processor time, divided by the threads: on a busy machine, with one thread, the
 // only figure that means something. The machine may be shared, so every figure comes from rounds of op and peak in
@@ -51,7 +51,7 @@ esp_weight* weight(int32_t n, int32_t k) {
   esp_weight* w = nullptr;
   must(esp_weight_create(backend, n, k, dtype, &w));
   float* values = floats(int64_t{n} * k, 0.05f);
-  if (dtype == ESP_F32) {
+  if (dtype != ESP_I8) {
     must(esp_weight_set_rows(w, 0, n, values));
   } else {
     std::vector<int8_t> codes(static_cast<size_t>(n) * static_cast<size_t>(k));
@@ -90,8 +90,8 @@ Timing measure(const std::function<void()>& op) {
   double peak = 0.0;
   for (int r = 0; r < rounds; ++r) {
     double gflops = 0.0;
-    must(dtype == ESP_F32 ? esp_measure_peak_f32(isa, threads, 3, &gflops)
-                          : esp_measure_peak_i8(isa, threads, 3, &gflops));
+    must(dtype != ESP_I8 ? esp_measure_peak_f32(isa, threads, 3, &gflops)
+                         : esp_measure_peak_i8(isa, threads, 3, &gflops));
     peak = std::max(peak, gflops);
     op();
     each.push_back(seconds_of([&] {
@@ -303,14 +303,20 @@ int main(int argc, char** argv) {
     if (option == "--rounds") rounds = std::atoi(argv[i + 1]);
     if (option == "--clock") cpu_time = std::string(argv[i + 1]) == "cpu";
     if (option == "--only") only = argv[i + 1];
-    if (option == "--dtype") dtype = std::string(argv[i + 1]) == "i8" ? ESP_I8 : ESP_F32;
+    if (option == "--dtype") {
+      const std::string name = argv[i + 1];
+      dtype = name == "i8" ? ESP_I8 : name == "bf16" ? ESP_BF16_PRODUCTS : ESP_F32;
+    }
     if (option == "--isa") {
       isa = 0;
       while (isa < ESP_ISA_COUNT && std::strcmp(esp_isa_name(isa), argv[i + 1]) != 0) ++isa;
     }
   }
   must(esp_backend_create(isa, threads, &backend));
-  std::printf("%s, %d threads, %s\n", esp_isa_name(isa), threads, dtype == ESP_F32 ? "f32" : "int8");
+  std::printf("%s, %d threads, %s\n", esp_isa_name(isa), threads,
+              dtype == ESP_F32  ? "f32"
+              : dtype == ESP_I8 ? "int8"
+                                : "bf16 (of the peak of f32)");
   if (wanted("linear")) linears();
   if (wanted("gemm")) gemms();
   if (wanted("feed_forward")) feed_forwards();
