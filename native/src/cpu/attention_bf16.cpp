@@ -166,7 +166,10 @@ struct Work {
     for (int64_t j = 0; j < padded; j += kPanel) {
       tile_bf16(rows, query.row(0), query.pitch, keys + j * depth, depth, ScoreSink{scores + j, padded, head.scale});
     }
-    for (int64_t r = 0; r < rows; ++r) exponentials(r);
+    int64_t r = 0;
+    for (; r + 4 <= rows; r += 4) exponentials<4>(r);
+    for (; r + 2 <= rows; r += 2) exponentials<2>(r);
+    for (; r < rows; ++r) exponentials<1>(r);
   }
 
   void context(int64_t rows, float factor, float* y, int64_t y_pitch) const {
@@ -177,9 +180,46 @@ struct Work {
   }
 
  private:
-  void exponentials(int64_t r) const {
-    float* s = scores + r * padded;
-    // Keys that do not exist or are masked score minus infinity.
+  // Of rows r .. r+R-1, step by step for all of them: one row alone is a chain in which each instruction waits for the
+  // one before it.
+  template <int R>
+  ESP_INLINE void exponentials(int64_t r) const {
+    float* s[R];
+    Vector highest[R], total[R][2];
+#pragma GCC unroll 4
+    for (int i = 0; i < R; ++i) {
+      s[i] = scores + (r + i) * padded;
+      hide_keys(s[i]);
+      highest[i] = splat(-3.40282347e38f);
+      total[i][0] = total[i][1] = splat(0.0f);
+    }
+    for (int64_t j = 0; j < padded; j += kPanel) {
+#pragma GCC unroll 4
+      for (int i = 0; i < R; ++i) highest[i] = max(highest[i], max(load(s[i] + j), load(s[i] + j + kLanes)));
+    }
+    const auto larger_of = [](Vector a, Vector b) { return max(a, b); };
+#pragma GCC unroll 4
+    for (int i = 0; i < R; ++i) highest[i] = fold_lanes(highest[i], larger_of);
+    for (int64_t j = 0; j < padded; j += kPanel) {
+#pragma GCC unroll 4
+      for (int i = 0; i < R; ++i) {
+        const Vector low = exp_nonpositive(load(s[i] + j) - highest[i]);
+        const Vector high = exp_nonpositive(load(s[i] + j + kLanes) - highest[i]);
+        store_bf16(weights.row(r + i) + j, low, high);
+        total[i][0] = total[i][0] + low;
+        total[i][1] = total[i][1] + high;
+      }
+    }
+    const auto sum_of = [](Vector a, Vector b) { return a + b; };
+#pragma GCC unroll 4
+    for (int i = 0; i < R; ++i) {
+      const float sum = _mm512_cvtss_f32(fold_lanes(total[i][0] + total[i][1], sum_of));
+      inverse[r + i] = sum == 0.0f ? 0.0f : 1.0f / sum;
+    }
+  }
+
+  // Keys that do not exist or are masked score minus infinity.
+  ESP_INLINE void hide_keys(float* s) const {
     for (int64_t j = round_up(length, kPanel) - kPanel; j < padded; j += kLanes) {
       const Mask exists = first_lanes(most(0, least(kLanes, length - j)));
       store(s + j, _mm512_mask_mov_ps(splat(-kInfinity), exists, load(s + j)));
@@ -187,25 +227,6 @@ struct Work {
     for (int64_t j = 0; mask != nullptr && j < length; ++j) {
       if (mask[j] == 0) s[j] = -kInfinity;
     }
-    Vector highest[2] = {splat(-3.40282347e38f), splat(-3.40282347e38f)};
-    for (int64_t j = 0; j < padded; j += kPanel) {
-      highest[0] = max(highest[0], load(s + j));
-      highest[1] = max(highest[1], load(s + j + kLanes));
-    }
-    const auto larger_of = [](Vector a, Vector b) { return max(a, b); };
-    const Vector maximum = fold_lanes(max(highest[0], highest[1]), larger_of);
-    Vector total[2] = {splat(0.0f), splat(0.0f)};
-    uint16_t* to = weights.row(r);
-    for (int64_t j = 0; j < padded; j += kPanel) {
-      const Vector low = exp_nonpositive(load(s + j) - maximum);
-      const Vector high = exp_nonpositive(load(s + j + kLanes) - maximum);
-      store_bf16(to + j, low, high);
-      total[0] = total[0] + low;
-      total[1] = total[1] + high;
-    }
-    float sum[kLanes];
-    store(sum, fold_lanes(total[0] + total[1], [](Vector a, Vector b) { return a + b; }));
-    inverse[r] = sum[0] == 0.0f ? 0.0f : 1.0f / sum[0];
   }
 };
 
